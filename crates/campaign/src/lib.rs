@@ -1,0 +1,1 @@
+//! Campaigns, creatives, targeting: a pure decision from audience, subject, break and clock.

@@ -1,0 +1,1 @@
+//! Events, their store, and the reports made from them.

@@ -1,0 +1,37 @@
+//! What travels on a buffer, typed, for our elements and for applications that want to read it.
+//!
+//! | what | carried by | module |
+//! |---|---|---|
+//! | a face and its attributes | one `GstVideoRegionOfInterestMeta` each | [`face`] |
+//! | whether the audience may be targeted by profile now | custom meta `FacialAdsAudienceMeta` | [`audience`] |
+//! | the programme's subject | custom meta `FacialAdsSubjectMeta` | [`subject`] |
+//! | consent | custom meta `FacialAdsConsentMeta` | [`consent`] |
+//! | gate changes, what is running | custom events | [`event`] |
+//!
+//! Call [`init`] once after `gst::init` and before any of these is used; the plugin does so for itself.
+
+pub mod audience;
+pub mod consent;
+pub mod event;
+pub mod face;
+pub mod subject;
+
+pub use audience::{Audience, Targeting};
+pub use consent::Stamp;
+pub use face::{Age, Attention, Emotion, Face, Gender, Label};
+pub use subject::{Subject, SubjectClass};
+
+/// Registers our metas with GStreamer. Safe to call more than once and from several threads.
+pub fn init() {
+    audience::register();
+    consent::register();
+    subject::register();
+}
+
+/// Takes everything that describes people or the picture off a buffer whose picture was replaced.
+pub fn strip(buffer: &mut gst::BufferRef) {
+    face::remove_all(buffer);
+    audience::remove(buffer);
+    consent::remove(buffer);
+    subject::remove(buffer);
+}

@@ -1,0 +1,1 @@
+//! Frame to tensors to faces and subjects: pre-processing, inference, decoding, tracking, fusion.

@@ -1,0 +1,1 @@
+//! The model manifest, fetching, conversion to ONNX and verification.

@@ -1,0 +1,5 @@
+pub mod creative;
+
+pub fn register(_plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
+    Ok(())
+}
