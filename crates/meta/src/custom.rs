@@ -171,6 +171,14 @@ pub fn replace(buffer: &mut gst::BufferRef, name: &str, fill: impl FnOnce(&mut g
     }
 }
 
+/// Changes the meta of this name, which is added where there is none.
+pub fn update(buffer: &mut gst::BufferRef, name: &str, change: impl FnOnce(&mut gst::StructureRef)) {
+    match CustomMeta::from_mut_buffer(buffer, name) {
+        Ok(mut meta) => change(meta.mut_structure()),
+        Err(_) => replace(buffer, name, change),
+    }
+}
+
 /// What `parse` makes of the meta of this name, given its structure and whether the picture was cropped behind its back.
 pub fn find<T>(
     buffer: &gst::BufferRef,

@@ -83,7 +83,7 @@ impl Running {
             subject: subject
                 .map(|names| names.iter().filter_map(|v| v.get::<String>().ok()).collect())
                 .unwrap_or_default(),
-            since: structure.get("since").ok().map(gst::ClockTime::from_nseconds),
+            since: structure.get("since").ok().and_then(crate::time),
         })
     }
 }

@@ -1,9 +1,22 @@
 //! Faces as `GstVideoRegionOfInterestMeta`, in the layout that Intel DL Streamer's tools read.
 //!
 //! Each attribute is one parameter of the region, a structure of its name; see [`crate::json`] for the text form.
+//!
+//! GStreamer 1.22 drops a region's parameters when it moves the region through `videoconvert` or `videoscale`, so a
+//! second copy of them travels in a custom meta, `FacialAdsFacesMeta`, one structure field per face. [`Face::read`]
+//! falls back on it; other software needs only the regions.
 
 use crate::custom;
 use gst_video::VideoRegionOfInterestMeta;
+use std::ffi::CStr;
+
+/// Name of the custom meta that keeps the parameters of the regions.
+pub const NAME: &str = "FacialAdsFacesMeta";
+const C_NAME: &CStr = c"FacialAdsFacesMeta";
+
+pub fn register() {
+    custom::register(C_NAME, None);
+}
 
 /// Type of the region: what `gvametaconvert` and `gvawatermark` look for.
 pub const ROI_TYPE: &str = "face";
@@ -130,18 +143,30 @@ pub struct Attention {
 impl Face {
     /// Adds this face to a frame of `frame_width` x `frame_height` pixels.
     pub fn attach(&self, buffer: &mut gst::BufferRef, frame_width: u32, frame_height: u32) {
+        let params = self.params(frame_width, frame_height);
+        let mut kept = gst::Structure::new_empty("face");
+        for param in &params {
+            kept.set(param.name().as_str(), param);
+        }
         let rect = (self.x, self.y, self.width, self.height);
         let mut region = VideoRegionOfInterestMeta::add(buffer, ROI_TYPE, rect);
         region.set_id(self.id);
-        region.add_param(self.detection(frame_width, frame_height));
-        region.add_param(gst::Structure::builder("object_id").field("id", self.id).build());
-        let age = self.age.as_ref().map(Age::to_structure);
-        let gender = self.gender.as_ref().map(|label| label.to_structure("gender"));
-        let emotion = self.emotion.as_ref().map(|label| label.to_structure("emotion"));
-        let attention = self.attention.as_ref().map(Attention::to_structure);
-        for param in [age, gender, emotion, attention].into_iter().flatten() {
+        for param in params {
             region.add_param(param);
         }
+        custom::update(buffer, NAME, |all| all.set(kept_as(self.id), kept));
+    }
+
+    fn params(&self, frame_width: u32, frame_height: u32) -> Vec<gst::Structure> {
+        let mut params = vec![
+            self.detection(frame_width, frame_height),
+            gst::Structure::builder("object_id").field("id", self.id).build(),
+        ];
+        params.extend(self.age.as_ref().map(Age::to_structure));
+        params.extend(self.gender.as_ref().map(|label| label.to_structure("gender")));
+        params.extend(self.emotion.as_ref().map(|label| label.to_structure("emotion")));
+        params.extend(self.attention.as_ref().map(Attention::to_structure));
+        params
     }
 
     /// The box as fractions of the frame: `[x_min, y_min, x_max, y_max]`, each 0..=1.
@@ -173,29 +198,40 @@ impl Face {
     /// All faces on a buffer, in the order they were attached. Regions of other types are left alone, and so are
     /// regions of type "face" without a readable detection and id: they are somebody else's.
     pub fn read(buffer: &gst::BufferRef) -> Vec<Face> {
-        buffer.iter_meta::<VideoRegionOfInterestMeta>().filter_map(|region| Self::parse(&region)).collect()
+        let kept = custom::find(buffer, NAME, |all, _| Some(all.to_owned()));
+        let faces = buffer.iter_meta::<VideoRegionOfInterestMeta>();
+        faces.filter_map(|region| Self::parse(&region, kept.as_deref())).collect()
     }
 
-    fn parse(region: &VideoRegionOfInterestMeta) -> Option<Self> {
+    fn parse(region: &VideoRegionOfInterestMeta, kept: Option<&gst::StructureRef>) -> Option<Self> {
         if region.roi_type() != ROI_TYPE {
             return None;
         }
-        let detection = region.param("detection")?;
+        let kept = kept.and_then(|all| all.get::<gst::Structure>(kept_as(region.id())).ok());
+        let param = |name: &str| {
+            let own = region.param(name).map(ToOwned::to_owned);
+            own.or_else(|| kept.as_ref()?.get::<gst::Structure>(name).ok())
+        };
+        let detection = param("detection")?;
         let (x, y, width, height) = region.rect();
         Some(Self {
-            id: region.param("object_id")?.get("id").ok()?,
+            id: param("object_id")?.get("id").ok()?,
             x,
             y,
             width,
             height,
             confidence: detection.get("confidence").ok()?,
             model: detection.get("model_name").ok()?,
-            age: region.param("age").and_then(Age::parse),
-            gender: region.param("gender").and_then(Label::parse),
-            emotion: region.param("emotion").and_then(Label::parse),
-            attention: region.param("attention").and_then(Attention::parse),
+            age: param("age").and_then(|s| Age::parse(&s)),
+            gender: param("gender").and_then(|s| Label::parse(&s)),
+            emotion: param("emotion").and_then(|s| Label::parse(&s)),
+            attention: param("attention").and_then(|s| Attention::parse(&s)),
         })
     }
+}
+
+fn kept_as(id: i32) -> String {
+    format!("face{id}")
 }
 
 impl Age {
@@ -274,11 +310,12 @@ impl Attention {
     }
 }
 
-/// Removes every region of type "face" and nothing else.
+/// Removes every region of type "face", what we keep about them, and nothing else.
 pub fn remove_all(buffer: &mut gst::BufferRef) {
     custom::remove_where(buffer, |meta| {
         meta.as_meta_ref()
             .downcast_ref::<VideoRegionOfInterestMeta>()
             .is_some_and(|region| region.roi_type() == ROI_TYPE)
     });
+    custom::remove(buffer, NAME);
 }

@@ -31,6 +31,7 @@ pub fn init() {
     ONCE.call_once(|| {
         audience::register();
         consent::register();
+        face::register();
         subject::register();
     });
 }
@@ -45,4 +46,9 @@ pub fn strip(buffer: &mut gst::BufferRef) {
     custom::remove_where(buffer, |meta| {
         meta.as_meta_ref().downcast_ref::<gst_video::VideoCaptionMeta>().is_some()
     });
+}
+
+/// GStreamer's "no time" as `None`; `ClockTime` itself panics at it.
+fn time(nanoseconds: u64) -> Option<gst::ClockTime> {
+    (nanoseconds != gst::ffi::GST_CLOCK_TIME_NONE).then(|| gst::ClockTime::from_nseconds(nanoseconds))
 }

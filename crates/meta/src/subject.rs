@@ -77,7 +77,7 @@ impl Subject {
             taxonomy: s.get("taxonomy").ok()?,
             classes: classes.iter().map(class).collect::<Option<_>>()?,
             shot: s.get("shot").ok()?,
-            shot_start: gst::ClockTime::from_nseconds(s.get("shot-start").ok()?),
+            shot_start: crate::time(s.get("shot-start").ok()?)?,
             safety: safety.iter().map(|v| v.get::<String>().ok()).collect::<Option<_>>()?,
         })
     }

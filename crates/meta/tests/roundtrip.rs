@@ -1,5 +1,7 @@
 //! What is written on a buffer is read back as it was, and nothing that is malformed allows anything.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use facialads_consent::{Basis, Policy, Purpose, Purposes, Site, Stamp, Zone};
 use facialads_meta::{
     Age, Attention, Audience, Emotion, Face, Gender, Label, Subject, SubjectClass, Targeting, audience,
@@ -143,6 +145,7 @@ fn regions_of_others_are_neither_read_nor_removed() {
     let left: Vec<_> =
         buffer.iter_meta::<VideoRegionOfInterestMeta>().map(|r| r.roi_type().to_owned()).collect();
     assert_eq!(left, ["car"]);
+    assert_eq!(buffer.iter_meta::<gst::Meta>().count(), 1, "nothing is kept about faces that were removed");
 }
 
 #[test]
@@ -307,6 +310,21 @@ fn events_come_back() {
     }
     assert_eq!(Gate::parse(&Running::default().to_event()), None);
     assert_eq!(Running::parse(&gst::event::Eos::new()), None);
+}
+
+#[test]
+fn a_time_that_is_no_time_is_not_read_and_panics_nobody() {
+    init();
+    let mut buffer = buffer();
+    let buffer = buffer.make_mut();
+    programme().attach(buffer);
+    let mut meta = gst::meta::CustomMeta::from_mut_buffer(buffer, subject::NAME).unwrap();
+    meta.mut_structure().set("shot-start", u64::MAX);
+    assert_eq!(Subject::read(buffer), None);
+    let event = gst::event::CustomUpstream::new(
+        gst::Structure::builder(Running::NAME).field("since", u64::MAX).build(),
+    );
+    assert_eq!(Running::parse(&event), Some(Running::default()));
 }
 
 #[test]
