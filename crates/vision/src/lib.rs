@@ -1,1 +1,37 @@
 //! Frame to tensors to faces and subjects: pre-processing, inference, decoding, tracking, fusion.
+//!
+//! Knows nothing of GStreamer: a [`Frame`] borrows the planes of a picture as they lie in memory.
+//!
+//! | step | thread | where |
+//! |---|---|---|
+//! | frame to a network's small input | streaming | [`FaceAnalyzer::shrink`], [`FaceAnalyzer::cut`], [`SubjectClassifier::shrink`] |
+//! | inference, decoding, tracking, fusion | worker | [`FaceAnalyzer::detect`], [`FaceAnalyzer::describe`], [`SubjectClassifier::classify`] |
+//! | reading the state | any | [`FaceAnalyzer::faces`], [`FaceAnalyzer::targeting`], [`SubjectClassifier::reading`] |
+//!
+//! Every method takes `&self`; inference never happens under the lock that the streaming thread needs. Whatever looks
+//! at people asks for a [`facialads_consent::Permit`], so that forgetting to check consent does not compile; the
+//! programme's subject is not about viewers and needs none.
+//!
+//! A network is an ONNX file with a description beside it, see [`spec::ModelSpec`].
+
+#![allow(dead_code, unused_imports)]
+
+pub mod decode;
+mod error;
+pub mod face;
+pub mod frame;
+pub mod geometry;
+pub mod preprocess;
+pub mod runtime;
+pub mod spec;
+pub mod subject;
+
+pub use error::Error;
+pub use face::{FaceAnalyzer, FaceOptions, TrackedFace, Verdict};
+pub use frame::{ColorModel, Component, Frame, Matrix, Range};
+pub use geometry::Rect;
+pub use runtime::{Device, inference_calls};
+pub use spec::{ModelSpec, find, models_dir};
+pub use subject::{SubjectClassifier, SubjectOptions, SubjectReading};
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;

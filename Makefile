@@ -1,0 +1,37 @@
+# Two commands matter: `make demo` and `make test`. Each does all of its own set-up.
+SHELL := /bin/bash
+CARGO ?= cargo
+PROFILE ?= release
+CACHE := $(CURDIR)/.cache
+
+export FACIALADS_MODELS := $(CACHE)/models
+export ORT_DYLIB_PATH := $(CACHE)/lib/libonnxruntime.so
+
+.PHONY: setup demo test bench soak lint doctor clean
+
+setup: ## Everything that building and running needs; quiet when nothing is missing.
+	@PROFILE=$(PROFILE) scripts/setup.sh
+
+demo: setup ## One pipeline: consented audience -> decision -> splice -> report, in out/.
+	@demo/run.sh
+
+test: ## All tests, on the debug build. Needs no GPU and, after set-up, no network.
+	@PROFILE=dev scripts/setup.sh
+	@scripts/test.sh
+
+bench: setup ## Speed of each element against bare inference on the same frames, in one run.
+	@scripts/bench.sh
+
+soak: setup ## Long runs: memory and latency over hours of media.
+	@scripts/soak.sh
+
+lint:
+	@$(CARGO) fmt --check
+	@$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+doctor: setup
+	@GST_PLUGIN_PATH=$(CURDIR)/target/release target/release/facialads doctor
+
+clean: ## Removes what was built and made, keeps downloads.
+	@$(CARGO) clean
+	@rm -rf out

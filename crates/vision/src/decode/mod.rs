@@ -1,0 +1,1 @@
+//! Reading what networks put out.

@@ -1,0 +1,124 @@
+//! A picture as it lies in memory, borrowed.
+
+mod color;
+
+pub use color::{ColorModel, Matrix, Range};
+pub(crate) use color::{Conversion, black};
+
+use crate::{Error, Result};
+
+/// Largest side accepted, in pixels; 8K is 7680.
+pub const MAX_SIDE: u32 = 32_768;
+
+/// One of the three components of a picture, in the terms of `GstVideoInfo`.
+#[derive(Clone, Copy, Debug)]
+pub struct Component<'a> {
+    /// Starts at the component's first sample.
+    pub data: &'a [u8],
+    /// Bytes from a row to the next.
+    pub row_stride: usize,
+    /// Bytes from a sample to its right neighbour.
+    pub pixel_stride: usize,
+    /// Subsampling: this component has `ceil(width / 2^shift_x)` samples a row.
+    pub shift_x: u8,
+    pub shift_y: u8,
+}
+
+/// An 8-bit picture in any packed, planar or semi-planar layout. Made by [`Frame::new`] alone, which checks once that
+/// every sample lies inside its slice, so that reading a sample cannot fail.
+///
+/// Components: R, G, B, or Y, U (Cb), V (Cr), or one grey component.
+#[derive(Clone, Copy)]
+pub struct Frame<'a> {
+    width: u32,
+    height: u32,
+    color: ColorModel,
+    components: [Component<'a>; 3],
+}
+
+// A picture of people is never printed, not even in a panic message.
+impl std::fmt::Debug for Frame<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Frame({}x{}, {:?})", self.width, self.height, self.color)
+    }
+}
+
+impl<'a> Frame<'a> {
+    /// `components` has three entries, or one for [`ColorModel::Gray`] (further ones are not looked at).
+    ///
+    /// # Errors
+    /// A side of 0 or above [`MAX_SIDE`], a missing component, a component whose last sample lies outside its slice.
+    pub fn new(width: u32, height: u32, color: ColorModel, components: &[Component<'a>]) -> Result<Self> {
+        let fail = |problem: String| Error::Frame { width, height, problem };
+        if width == 0 || height == 0 || width > MAX_SIDE || height > MAX_SIDE {
+            return Err(fail(format!("sides must be 1 to {MAX_SIDE} pixels")));
+        }
+        let components = match (color, components) {
+            (ColorModel::Gray, [gray, ..]) => [*gray; 3],
+            (_, [a, b, c, ..]) => [*a, *b, *c],
+            (_, few) => {
+                return Err(fail(format!("{} component(s) given, {} needed", few.len(), color.components())));
+            }
+        };
+        for (number, component) in components.iter().enumerate() {
+            component.check(width, height).map_err(|p| fail(format!("component {number}: {p}")))?;
+        }
+        Ok(Self { width, height, color, components })
+    }
+
+    /// Packed 8-bit RGB without padding: 3 bytes a pixel.
+    pub fn rgb(width: u32, height: u32, data: &'a [u8]) -> Result<Self> {
+        let component = |offset: usize| Component {
+            data: data.get(offset..).unwrap_or_default(),
+            row_stride: width as usize * 3,
+            pixel_stride: 3,
+            shift_x: 0,
+            shift_y: 0,
+        };
+        Self::new(width, height, ColorModel::Rgb, &[component(0), component(1), component(2)])
+    }
+
+    pub fn width(&self) -> u32 {
+        self.width
+    }
+    pub fn height(&self) -> u32 {
+        self.height
+    }
+    pub fn color(&self) -> ColorModel {
+        self.color
+    }
+    pub(crate) fn component(&self, index: usize) -> &Component<'a> {
+        &self.components[index]
+    }
+}
+
+impl<'a> Component<'a> {
+    fn check(&self, width: u32, height: u32) -> Result<(), String> {
+        if self.shift_x > 4 || self.shift_y > 4 {
+            return Err(format!("subsampling by 2^{} x 2^{} is unheard of", self.shift_x, self.shift_y));
+        }
+        let samples = subsampled(width, self.shift_x);
+        let rows = subsampled(height, self.shift_y);
+        if self.pixel_stride == 0 && samples > 1 {
+            return Err("pixel stride 0".into());
+        }
+        let needed = (rows - 1)
+            .checked_mul(self.row_stride)
+            .zip((samples - 1).checked_mul(self.pixel_stride))
+            .and_then(|(down, along)| down.checked_add(along)?.checked_add(1))
+            .ok_or("strides overflow")?;
+        if needed > self.data.len() {
+            return Err(format!("{needed} bytes needed, {} given", self.data.len()));
+        }
+        Ok(())
+    }
+
+    /// The row that holds the samples of picture row `y`.
+    pub(crate) fn row(&self, y: usize) -> &'a [u8] {
+        &self.data[(y >> self.shift_y) * self.row_stride..]
+    }
+}
+
+fn subsampled(length: u32, shift: u8) -> usize {
+    (length as usize).div_ceil(1 << shift)
+}

@@ -1,0 +1,105 @@
+//! ONNX Runtime, on the CPU.
+
+use super::{Description, Device, Network, Port, Runtime, Tensor, library};
+use crate::{Error, Result};
+use ort::{
+    environment::Environment,
+    session::{Session, builder::SessionBuilder},
+    value::{TensorElementType, TensorRef, ValueType},
+};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+pub(super) struct OnnxRuntime;
+
+impl Runtime for OnnxRuntime {
+    fn name(&self) -> String {
+        library::library_version().map_or_else(|_| "ONNX Runtime".into(), |v| format!("ONNX Runtime {v}"))
+    }
+
+    fn load(&self, file: &Path, device: &Device) -> Result<Arc<dyn Network>> {
+        if !matches!(device, Device::Auto | Device::Cpu) {
+            return Err(Error::Device {
+                device: device.to_string(),
+                reason: "this build of Facial Ads has no support for it".into(),
+            });
+        }
+        let fail = |problem: String| Error::Load { path: file.to_owned(), problem };
+        // Read here: ONNX Runtime's own message for a missing file is about a protobuf.
+        let bytes = std::fs::read(file).map_err(|source| Error::Read { path: file.to_owned(), source })?;
+        let session = builder()?.commit_from_memory(&bytes).map_err(|e| fail(e.to_string()))?;
+        let model = file.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+        let description = Description {
+            model,
+            runtime: self.name(),
+            device: Device::Cpu.to_string(),
+            inputs: session.inputs().iter().map(|i| port(i.name(), i.dtype())).collect(),
+            outputs: session.outputs().iter().map(|o| port(o.name(), o.dtype())).collect(),
+        };
+        let [input] = description.inputs.as_slice() else {
+            return Err(fail(format!("it has {} inputs, 1 expected", description.inputs.len())));
+        };
+        if let Some(wrong) = description.outputs.iter().chain([input]).find(|port| !port.float) {
+            return Err(fail(format!("{wrong}: only float32 inputs and outputs are supported")));
+        }
+        Ok(Arc::new(OnnxNetwork { session: Mutex::new(session), description }))
+    }
+}
+
+fn builder() -> Result<SessionBuilder> {
+    // One thread, no spinning: a pipeline has threads of its own, and other elements need the cores.
+    fn configured(environment: &Environment) -> ort::Result<SessionBuilder> {
+        Ok(Session::builder(environment)?
+            .with_intra_threads(1)?
+            .with_inter_threads(1)?
+            .with_intra_op_spinning(false)?
+            .with_log_level(ort::logging::LogLevel::Error)?)
+    }
+    configured(&library::environment()?).map_err(|e| Error::Library { problem: e.to_string() })
+}
+
+fn port(name: &str, kind: &ValueType) -> Port {
+    let (shape, float) = match kind {
+        ValueType::Tensor { ty, shape, .. } => {
+            (shape.iter().map(|n| usize::try_from(*n).ok()).collect(), *ty == TensorElementType::Float32)
+        }
+        _ => (Vec::new(), false),
+    };
+    Port { name: name.to_owned(), shape, float }
+}
+
+struct OnnxNetwork {
+    session: Mutex<Session>,
+    description: Description,
+}
+
+impl OnnxNetwork {
+    fn failed(&self, problem: impl std::fmt::Display) -> Error {
+        Error::Inference { model: self.description.model.clone(), problem: problem.to_string() }
+    }
+}
+
+impl Network for OnnxNetwork {
+    fn describe(&self) -> &Description {
+        &self.description
+    }
+
+    fn run(&self, input: &Tensor) -> Result<Vec<Tensor>> {
+        let view =
+            TensorRef::from_array_view((input.shape().to_vec(), input.data())).map_err(|e| self.failed(e))?;
+        let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        let outputs = session.run(ort::inputs![view]).map_err(|e| self.failed(e))?;
+        self.description
+            .outputs
+            .iter()
+            .map(|port| {
+                let value = outputs.get(&port.name).ok_or_else(|| self.failed("an output is missing"))?;
+                let (shape, data) = value.try_extract_tensor::<f32>().map_err(|e| self.failed(e))?;
+                let shape = shape.iter().map(|n| usize::try_from(*n).unwrap_or(0)).collect();
+                Tensor::new(shape, data.to_vec()).ok_or_else(|| self.failed("an output has an odd shape"))
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,38 @@
+/// Numbers in rows: `data.len()` is the product of `shape`.
+#[derive(Clone, PartialEq)]
+pub struct Tensor {
+    shape: Vec<usize>,
+    data: Vec<f32>,
+}
+
+// May hold a picture of a person: only its shape is ever printed.
+impl std::fmt::Debug for Tensor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Tensor{:?}", self.shape)
+    }
+}
+
+impl Tensor {
+    /// `None` if the shape's product is not the number of values.
+    pub fn new(shape: Vec<usize>, data: Vec<f32>) -> Option<Self> {
+        let count = shape.iter().try_fold(1_usize, |product, n| product.checked_mul(*n))?;
+        (count == data.len()).then_some(Self { shape, data })
+    }
+
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+    pub fn data(&self) -> &[f32] {
+        &self.data
+    }
+
+    /// The values of picture `index` of the batch; empty if there is none.
+    pub fn item(&self, index: usize) -> &[f32] {
+        let batch = self.shape.first().copied().unwrap_or(0);
+        if index >= batch {
+            return &[];
+        }
+        let size = self.data.len() / batch;
+        &self.data[index * size..(index + 1) * size]
+    }
+}

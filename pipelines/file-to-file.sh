@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# File to file: inserts advertisements between frames of PROGRAMME, which waits for them, and writes OUT. Nothing of the
+# programme is lost; the result is longer by a whole number of frames for each break.
+#
+#   PROGRAMME=show.mp4 ADS=one.mp4,two.mp4 BREAKS=10,40 OUT=with-ads.mp4 pipelines/file-to-file.sh
+set -euo pipefail
+: "${PROGRAMME:?set PROGRAMME to the file that gets the advertisements}"
+: "${OUT:?set OUT to the file to write}"
+: "${ADS:?set ADS to one or more creatives, separated by commas}"
+BREAKS=${BREAKS:-10}
+
+# The queues before adinsert hold what arrives on one pad while the other waits for the advertisement.
+exec gst-launch-1.0 -e \
+    adinsert name=ads mode=insert breaks="$BREAKS" ads="$ADS" ${LEDGER:+ledger="$LEDGER"} \
+    uridecodebin3 uri="file://$(realpath "$PROGRAMME")" name=programme \
+    programme. ! queue ! videoconvert ! queue ! ads.sink_video \
+    programme. ! queue ! audioconvert ! audioresample ! queue ! ads.sink_audio_0 \
+    ads.src_video ! queue ! videoconvert ! x264enc speed-preset=veryfast ! h264parse ! queue ! mux. \
+    ads.src_audio_0 ! queue ! audioconvert ! avenc_aac ! queue ! mux. \
+    mp4mux name=mux ! filesink location="$OUT"

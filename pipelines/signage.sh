@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Digital signage: a camera looks at the people in front of a screen that plays PROGRAMME. While someone has agreed
+# (facialads consent grant --screen lobby …), the advertisement in each break is chosen for who is there; otherwise it
+# is chosen by the programme's own subject.
+#
+#   PROGRAMME=show.mp4 CAMPAIGNS=campaigns.toml pipelines/signage.sh
+set -euo pipefail
+ulimit -c 0 # a core dump could hold a picture of somebody
+: "${PROGRAMME:?set PROGRAMME to the file or URI that the screen plays}"
+: "${CAMPAIGNS:?set CAMPAIGNS to a campaign file or folder}"
+SCREEN=${SCREEN:-lobby}
+BREAKS=${BREAKS:-60+30,180+30}
+CAMERA=${CAMERA:-v4l2src device=/dev/video0}
+VIDEO_SINK=${VIDEO_SINK:-autovideosink}
+AUDIO_SINK=${AUDIO_SINK:-autoaudiosink}
+case $PROGRAMME in *://*) uri=$PROGRAMME ;; *) uri=file://$(realpath "$PROGRAMME") ;; esac
+
+# shellcheck disable=SC2086  # elements are meant to be split into words
+exec gst-launch-1.0 -e \
+    adinsert name=ads mode=replace breaks="$BREAKS" campaigns="$CAMPAIGNS" screen="$SCREEN" \
+        ${LEDGER:+ledger="$LEDGER"} \
+    uridecodebin3 uri="$uri" name=programme \
+    programme. ! queue ! videoconvert ! subjectclassify ! queue ! ads.sink_video \
+    programme. ! queue ! audioconvert ! audioresample ! queue ! ads.sink_audio_0 \
+    $CAMERA ! videoconvert ! consentgate screen="$SCREEN" ${CONSENT:+store="$CONSENT"} \
+        ! faceanalyze ! queue ! ads.sink_audience \
+    ads.src_video ! queue ! videoconvert ! $VIDEO_SINK \
+    ads.src_audio_0 ! queue ! audioconvert ! $AUDIO_SINK
