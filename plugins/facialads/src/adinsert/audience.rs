@@ -32,7 +32,6 @@ pub(super) struct Seen {
 pub(super) struct Observation {
     pub at: Time,
     pub duration: Time,
-    pub epoch: u64,
     pub targeting: Targeting,
     pub faces: Vec<Seen>,
 }
@@ -92,7 +91,6 @@ impl Window {
         let observation = Observation {
             at,
             duration,
-            epoch,
             targeting: verdict.map_or(Targeting::NotPermitted, |v| v.targeting),
             // Without consent on the buffer nobody is even counted.
             faces: if agreed { faces.iter().map(Seen::of).collect() } else { Vec::new() },

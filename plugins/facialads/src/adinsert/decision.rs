@@ -74,8 +74,7 @@ impl Session {
         judgement: &Judgement,
         subject: Option<&SubjectView>,
     ) -> Vec<Candidate> {
-        let (log, next_ad) =
-            self.look(|s| (s.log.get(&job.number).cloned().unwrap_or_default(), s.next_ad));
+        let (log, next_ad) = self.look(|s| (s.log.get(&job.number).cloned().unwrap_or_default(), s.next_ad));
         let id = facialads_ledger::new_id();
         let slot = Slot {
             duration: None,
@@ -165,11 +164,7 @@ impl Session {
         let chosen = candidates.first().map(|c| &c.label);
         let text = |text: fn(&Label) -> &String| chosen.map(|c| text(c).clone()).filter(|t| !t.is_empty());
         let record = facialads_ledger::Decision {
-            id: if label.decision.is_empty() {
-                facialads_ledger::new_id()
-            } else {
-                label.decision.clone()
-            },
+            id: if label.decision.is_empty() { facialads_ledger::new_id() } else { label.decision.clone() },
             screen: self.settings.screen().to_owned(),
             break_id: super::records::break_id(label),
             position: job.position,

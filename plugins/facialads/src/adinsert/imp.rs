@@ -84,10 +84,11 @@ impl AdInsert {
     fn prepare(&self) -> Result<(), gst::StateChangeError> {
         let settings = lock(&self.settings).clone();
         let element = self.obj();
-        let breaks = facialads_splice::parse(settings.breaks.as_deref().unwrap_or_default()).map_err(|e| {
-            gst::element_imp_error!(self, gst::LibraryError::Settings, ["{e}"]);
-            gst::StateChangeError
-        })?;
+        let breaks =
+            facialads_splice::parse(settings.breaks.as_deref().unwrap_or_default()).map_err(|e| {
+                gst::element_imp_error!(self, gst::LibraryError::Settings, ["{e}"]);
+                gst::StateChangeError
+            })?;
         let paths = settings.campaigns();
         let loaded = Catalogue::inspect(&paths);
         if !loaded.diagnostics.is_empty() {

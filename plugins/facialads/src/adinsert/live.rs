@@ -2,9 +2,10 @@
 
 use super::{imp::AdInsert, session::Session, settings::Live};
 use gst::{prelude::*, subclass::prelude::*};
+use std::sync::Arc;
 
 /// Asks every input whether it is live; one is enough. For streaming threads and our own, not for event handlers.
-pub(super) fn ask(element: &AdInsert, session: &Session) {
+pub(super) fn ask(element: &AdInsert, session: &Arc<Session>) {
     let live = match session.settings.live {
         Live::Yes => true,
         Live::No => false,

@@ -179,8 +179,7 @@ impl Session {
                 return Err(reason);
             }
         }
-        let length: Time =
-            creative.duration().map(ClockTime::nseconds).ok_or("its length is not known")?;
+        let length: Time = creative.duration().map(ClockTime::nseconds).ok_or("its length is not known")?;
         let label = Label {
             campaign: "house".to_owned(),
             creative: file_name(uri),

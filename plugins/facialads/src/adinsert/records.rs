@@ -23,10 +23,8 @@ impl Plays {
     }
     fn add(&self, impression: &Impression) {
         if let Self::Own(plays) = self {
-            let creative = CreativeRef {
-                campaign: impression.campaign.clone(),
-                creative: impression.creative.clone(),
-            };
+            let creative =
+                CreativeRef { campaign: impression.campaign.clone(), creative: impression.creative.clone() };
             lock(plays).push((creative, impression.at));
         }
     }

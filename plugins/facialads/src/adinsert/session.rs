@@ -247,7 +247,11 @@ impl Session {
 
     /// As [`Self::change`], for a question of a streaming thread. One that has to wait changed nothing: else two
     /// waiting threads would wake each other for ever.
-    fn step<R>(self: &Arc<Self>, ask: impl FnOnce(&mut State) -> R, waits: impl FnOnce(&R) -> bool) -> (R, u64) {
+    fn step<R>(
+        self: &Arc<Self>,
+        ask: impl FnOnce(&mut State) -> R,
+        waits: impl FnOnce(&R) -> bool,
+    ) -> (R, u64) {
         let (answer, seen, waits) = {
             let mut state = lock(&self.state);
             let answer = ask(&mut state);

@@ -10,7 +10,10 @@ pub enum InsertMode {
     #[default]
     #[enum_value(name = "Cover the programme: its timestamps stay, its length stays", nick = "replace")]
     Replace,
-    #[enum_value(name = "Push the programme back: it goes on after the break where it was (files only)", nick = "insert")]
+    #[enum_value(
+        name = "Push the programme back: it goes on after the break where it was (files only)",
+        nick = "insert"
+    )]
     Insert,
 }
 

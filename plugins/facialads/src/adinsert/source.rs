@@ -16,7 +16,7 @@ pub(super) struct Decoded;
 
 impl CreativeSource for Decoded {
     fn open(&self, uri: &str, format: &Format, preroll_timeout: ClockTime) -> Arc<dyn Creative> {
-        use super::creative::decoded::{DecodedCreative, Options};
+        use super::creative::{DecodedCreative, Options};
         DecodedCreative::open(uri, format, Options { preroll_timeout, ..Options::default() })
     }
 }

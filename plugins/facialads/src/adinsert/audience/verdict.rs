@@ -31,16 +31,18 @@ impl Window {
             return judged(None, Err(NoProfile::NoCamera));
         }
         let from = at.saturating_sub(length);
-        let seen: Vec<_> =
-            self.observations.iter().filter(|o| o.at <= at && o.at.saturating_add(o.duration) >= from).collect();
+        let seen: Vec<_> = self
+            .observations
+            .iter()
+            .filter(|o| o.at <= at && o.at.saturating_add(o.duration) >= from)
+            .collect();
         if self.closed || seen.is_empty() || self.stamp.is_none() {
             return judged(None, Err(NoProfile::NoConsent));
         }
         let mut people: HashMap<i32, (u64, Viewer)> = HashMap::new();
         for observation in &seen {
             for face in &observation.faces {
-                let (area, viewer) =
-                    people.entry(face.track).or_insert_with(|| (0, Viewer::default()));
+                let (area, viewer) = people.entry(face.track).or_insert_with(|| (0, Viewer::default()));
                 let weight = viewer.weight + seconds(observation.duration);
                 // The newest attributes that were known.
                 *area = face.area;

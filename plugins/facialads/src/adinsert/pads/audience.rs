@@ -8,7 +8,7 @@ use crate::adinsert::{
 };
 use facialads_meta::{Audience, Face, event::Gate};
 use facialads_splice::SECOND;
-use gst::{ClockTime, prelude::*, subclass::prelude::*};
+use gst::{ClockTime, subclass::prelude::*};
 use std::sync::{
     Arc, Mutex,
     atomic::{AtomicBool, Ordering},

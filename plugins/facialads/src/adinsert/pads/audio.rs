@@ -299,8 +299,8 @@ fn part(piece: &Piece, from: u64, count: u64, shift: Time) -> Option<gst::Buffer
     inner.set_dts(None);
     if !whole {
         inner.set_duration(end - begin);
-        inner.set_offset(gst::BUFFER_OFFSET_NONE);
-        inner.set_offset_end(gst::BUFFER_OFFSET_NONE);
+        inner.set_offset(gst::ffi::GST_BUFFER_OFFSET_NONE);
+        inner.set_offset_end(gst::ffi::GST_BUFFER_OFFSET_NONE);
         if from > 0 {
             inner.unset_flags(gst::BufferFlags::DISCONT);
         }

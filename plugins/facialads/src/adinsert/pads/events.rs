@@ -115,7 +115,11 @@ impl AdInsert {
     fn warn_of_foreign_segment(&self, segment: &gst::Segment) {
         let timed = segment.downcast_ref::<gst::ClockTime>();
         if timed.is_none_or(|s| s.rate() != 1.0) {
-            gst::info!(CAT, imp = self, "not played forward at normal speed, or not in time: no breaks meanwhile");
+            gst::info!(
+                CAT,
+                imp = self,
+                "not played forward at normal speed, or not in time: no breaks meanwhile"
+            );
         }
     }
 }

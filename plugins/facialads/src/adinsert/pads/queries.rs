@@ -3,7 +3,7 @@
 use super::{AdInsert, LIVE_WAIT};
 use crate::adinsert::timeline::clock_time;
 use facialads_splice::Time;
-use gst::{ClockTime, QueryViewMut, prelude::*, subclass::prelude::*};
+use gst::{ClockTime, QueryViewMut, subclass::prelude::*};
 
 impl AdInsert {
     pub(super) fn src_query(&self, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {

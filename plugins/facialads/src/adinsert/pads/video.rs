@@ -128,11 +128,7 @@ impl AdInsert {
         }
     }
 
-    fn push_ad(
-        &self,
-        session: &Arc<Session>,
-        ad: AdFrame,
-    ) -> Result<gst::FlowSuccess, gst::FlowError> {
+    fn push_ad(&self, session: &Arc<Session>, ad: AdFrame) -> Result<gst::FlowSuccess, gst::FlowError> {
         self.key_frame(session, Some(ad.slot), ad.at);
         let pushed = self.video.src.push(ad.buffer)?;
         // Counted only now that it has left.
@@ -184,8 +180,8 @@ impl AdInsert {
             let later = clock_time(shift.saturating_add(time(in_break)));
             inner.set_pts(original.pts().map(|pts| pts + later));
             inner.set_duration(clock_time(end - at));
-            inner.set_offset(gst::BUFFER_OFFSET_NONE);
-            inner.set_offset_end(gst::BUFFER_OFFSET_NONE);
+            inner.set_offset(gst::ffi::GST_BUFFER_OFFSET_NONE);
+            inner.set_offset_end(gst::ffi::GST_BUFFER_OFFSET_NONE);
         } else {
             inner.set_pts(original.pts());
             inner.set_duration(original.duration());

@@ -30,16 +30,7 @@ pub(in crate::adinsert) struct Playing {
 
 impl Playing {
     pub fn new(prepared: Prepared) -> Self {
-        Self {
-            prepared,
-            start: None,
-            end: 0,
-            begun_at: None,
-            frames: 0,
-            held: 0,
-            samples: 0,
-            quartile: None,
-        }
+        Self { prepared, start: None, end: 0, begun_at: None, frames: 0, held: 0, samples: 0, quartile: None }
     }
 }
 
