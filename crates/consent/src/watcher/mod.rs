@@ -67,6 +67,11 @@ impl Watcher {
         self.shared.reading()
     }
 
+    /// The state that `changed` was last called with, without the doubts of [`reading`](Self::reading).
+    pub fn announced(&self) -> Reading {
+        self.shared.announced()
+    }
+
     /// Waits until the store was looked at once, at most `timeout`; whether it was.
     pub fn wait_first(&self, timeout: Duration) -> bool {
         self.shared.wait(timeout, |beats| beats > 0)
