@@ -57,10 +57,15 @@ impl ObjectSubclass for ConsentGate {
     type ParentType = gst::Element;
 
     fn with_class(class: &Self::Class) -> Self {
-        let flags = gst::PadFlags::PROXY_CAPS | gst::PadFlags::PROXY_ALLOCATION | gst::PadFlags::PROXY_SCHEDULING;
+        let flags =
+            gst::PadFlags::PROXY_CAPS | gst::PadFlags::PROXY_ALLOCATION | gst::PadFlags::PROXY_SCHEDULING;
         let sinkpad = gst::Pad::builder_from_template(&template(class, "sink"))
             .chain_function(|pad, parent, buffer| {
-                Self::catch_panic_pad_function(parent, || Err(gst::FlowError::Error), |gate| gate.chain(pad, buffer))
+                Self::catch_panic_pad_function(
+                    parent,
+                    || Err(gst::FlowError::Error),
+                    |gate| gate.chain(pad, buffer),
+                )
             })
             .event_function(|pad, parent, event| {
                 Self::catch_panic_pad_function(parent, || false, |gate| gate.sink_event(pad, event))
@@ -153,7 +158,7 @@ impl ConsentGate {
                 Ok(())
             }
             Err(error) => {
-                gst::element_imp_error!(self, gst::ResourceError::Settings, ["{error}"]);
+                gst::element_imp_error!(self, gst::ResourceError::Settings, ("{error}"));
                 Err(gst::StateChangeError)
             }
         }
@@ -161,9 +166,8 @@ impl ConsentGate {
 
     fn stop(&self) {
         let running = lock(&self.running).take();
-        // Outside the lock: the thread is waited for, and it may be asking for the statistics. The pads are inactive, so
-        // the streaming thread holds nothing.
-        if let Some(mut running) = running.and_then(Arc::into_inner) {
+        // Outside the lock: the thread is waited for, and what it calls may be asking for the statistics.
+        if let Some(running) = running {
             running.stop();
         }
     }
@@ -172,28 +176,21 @@ impl ConsentGate {
         if matches!(event.view(), gst::EventView::FlushStop(_) | gst::EventView::StreamStart(_))
             && let Some(running) = lock(&self.running).as_ref()
         {
-            // What was told in the stream may have been thrown away with it.
-            running.told.store(0, Ordering::Relaxed);
+            running.tell_again();
         }
         gst::Pad::event_default(pad, Some(&*self.obj()), event)
     }
 
     fn chain(&self, _pad: &gst::Pad, buffer: gst::Buffer) -> Result<gst::FlowSuccess, gst::FlowError> {
         let Some(running) = lock(&self.running).clone() else { return Err(gst::FlowError::Flushing) };
-        let reading = running.reading_for_buffer(|| self.is_live());
-        self.tell_in_stream(&running);
+        let (reading, news) = running.for_buffer(|| self.is_live());
+        if let Some(news) = news {
+            // The event out of band has told it sooner to whoever was there; this one is in the order of the buffers.
+            self.srcpad.push_event(running.announcer().gate(&news).to_serialized_event());
+        }
         match reading.state {
             GateState::Open(stamp) => self.pass(&running, &stamp, buffer),
             GateState::Closed(_) => self.withhold(&running, &buffer),
-        }
-    }
-
-    /// Tells a change in the order of the buffers, before the first buffer that it concerns: after this event no buffer
-    /// of an older epoch comes. The event out of band has told it sooner to whoever was there.
-    fn tell_in_stream(&self, running: &Running) {
-        let announced = running.announced();
-        if running.told.swap(announced.epoch, Ordering::Relaxed) != announced.epoch {
-            self.srcpad.push_event(running.announcer().gate(&announced).to_serialized_event());
         }
     }
 
@@ -213,11 +210,16 @@ impl ConsentGate {
     }
 
     /// Drops a buffer and says that nothing comes for its time, so that downstream prerolls and does not wait.
-    fn withhold(&self, running: &Running, buffer: &gst::BufferRef) -> Result<gst::FlowSuccess, gst::FlowError> {
+    fn withhold(
+        &self,
+        running: &Running,
+        buffer: &gst::BufferRef,
+    ) -> Result<gst::FlowSuccess, gst::FlowError> {
         running.interrupted.store(true, Ordering::Relaxed);
         self.dropped.fetch_add(1, Ordering::Relaxed);
         // A gap before caps would make a sink preroll without knowing what for.
-        let ready = self.srcpad.has_current_caps() && self.srcpad.sticky_event::<gst::event::Segment>(0).is_some();
+        let ready =
+            self.srcpad.has_current_caps() && self.srcpad.sticky_event::<gst::event::Segment>(0).is_some();
         if let (true, Some(pts)) = (ready, buffer.pts()) {
             let gap = gst::event::Gap::builder(pts).duration(buffer.duration()).build();
             self.srcpad.push_event(gap);

@@ -26,7 +26,7 @@ pub struct Running {
     announcer: Arc<Announcer>,
     started: Instant,
     /// Epoch that was last told in the order of the buffers; 0 for none.
-    pub told: AtomicU64,
+    told: AtomicU64,
     /// Whether buffers were dropped since one last passed.
     pub interrupted: AtomicBool,
     /// When the watcher fell silent, in milliseconds after `started`; `u64::MAX` while it answers.
@@ -91,10 +91,23 @@ impl Running {
     }
 
     /// The state that was last announced, doubts aside.
-    pub fn announced(&self) -> Reading {
+    fn announced(&self) -> Reading {
         match &self.source {
             Source::Watched(watcher) => watcher.announced(),
             Source::Published(reading) => reading.clone(),
+        }
+    }
+
+    /// The state for a buffer, and the change to tell in the stream before it, if there was one since the last buffer.
+    /// Both are of one epoch, so that nothing is stamped with an epoch that was already told to have ended.
+    pub fn for_buffer(&self, is_live: impl Fn() -> bool) -> (Reading, Option<Reading>) {
+        loop {
+            let reading = self.reading_for_buffer(&is_live);
+            let announced = self.announced();
+            if announced.epoch == reading.epoch {
+                let news = self.told.swap(announced.epoch, Ordering::Relaxed) != announced.epoch;
+                return (reading, news.then_some(announced));
+            }
         }
     }
 
@@ -104,7 +117,7 @@ impl Running {
 
     /// The state for a buffer. When the watcher falls silent, which on a busy machine happens for moments, a live stream
     /// loses frames; any other waits for a sign of life rather than depend on chance, a second at most.
-    pub fn reading_for_buffer(&self, is_live: impl Fn() -> bool) -> Reading {
+    fn reading_for_buffer(&self, is_live: &impl Fn() -> bool) -> Reading {
         let reading = self.reading();
         let Source::Watched(watcher) = &self.source else { return reading };
         if reading.state != GateState::Closed(Reason::NoHeartbeat) {
@@ -112,10 +125,11 @@ impl Running {
             return reading;
         }
         let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX - 1);
-        let since = match self.silent_since.compare_exchange(u64::MAX, now, Ordering::Relaxed, Ordering::Relaxed) {
-            Ok(_) => now,
-            Err(since) => since,
-        };
+        let since =
+            match self.silent_since.compare_exchange(u64::MAX, now, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => now,
+                Err(since) => since,
+            };
         let silence = Duration::from_millis(now.saturating_sub(since));
         if silence < SILENCE && !is_live() && watcher.wait_beat(SILENCE) {
             return self.reading();
@@ -127,10 +141,15 @@ impl Running {
         reading
     }
 
+    /// What was told in the stream may have been thrown away with it: it is told again.
+    pub fn tell_again(&self) {
+        self.told.store(0, Ordering::Relaxed);
+    }
+
     /// Ends the watcher's thread and tells that the gate is closed. For a thread that may wait.
-    pub fn stop(&mut self) {
+    pub fn stop(&self) {
         let last = self.announced();
-        if let Source::Watched(watcher) = &mut self.source {
+        if let Source::Watched(watcher) = &self.source {
             watcher.stop();
         }
         if last.is_open() {

@@ -7,9 +7,15 @@ use gst::glib;
 #[enum_type(name = "GstFacialAdsConsentPolicy")]
 pub enum Policy {
     #[default]
-    #[enum_value(name = "With more faces in the zone than grants nobody is described: it is unclear who agreed", nick = "strict")]
+    #[enum_value(
+        name = "With more faces in the zone than grants nobody is described: it is unclear who agreed",
+        nick = "strict"
+    )]
     Strict,
-    #[enum_value(name = "Only as many of the largest faces in the zone as there are grants are described", nick = "nearest")]
+    #[enum_value(
+        name = "Only as many of the largest faces in the zone as there are grants are described",
+        nick = "nearest"
+    )]
     Nearest,
 }
 
@@ -19,9 +25,15 @@ pub enum Site {
     #[default]
     #[enum_value(name = "A place that is neither of the others", nick = "public")]
     Public,
-    #[enum_value(name = "A place of work: emotion is never inferred (EU AI Act, Art. 5(1)(f))", nick = "workplace")]
+    #[enum_value(
+        name = "A place of work: emotion is never inferred (EU AI Act, Art. 5(1)(f))",
+        nick = "workplace"
+    )]
     Workplace,
-    #[enum_value(name = "A place of education: emotion is never inferred (EU AI Act, Art. 5(1)(f))", nick = "education")]
+    #[enum_value(
+        name = "A place of education: emotion is never inferred (EU AI Act, Art. 5(1)(f))",
+        nick = "education"
+    )]
     Education,
 }
 
@@ -31,7 +43,10 @@ pub enum Basis {
     #[default]
     #[enum_value(name = "People in front of the screen, each of whom agreed", nick = "viewer-consent")]
     ViewerConsent,
-    #[enum_value(name = "Faces in the programme itself, on a basis that the operator states", nick = "published-content")]
+    #[enum_value(
+        name = "Faces in the programme itself, on a basis that the operator states",
+        nick = "published-content"
+    )]
     PublishedContent,
 }
 
