@@ -1,4 +1,15 @@
 //! The verdict on the people in view: how many there are, and whether an advertisement may be chosen by their profile.
+//!
+//! Custom meta `FacialAdsAudienceMeta`, structure fields: `epoch` uint64, `faces` uint, `targeting` string (one of
+//! [`Targeting::name`]), `crop` string (see [`crate::custom`]). After a change of the picture that cannot be followed
+//! it says "not permitted".
+
+use crate::custom;
+use std::ffi::CStr;
+
+/// Name of the custom meta.
+pub const NAME: &str = "FacialAdsAudienceMeta";
+const C_NAME: &CStr = c"FacialAdsAudienceMeta";
 
 /// Written by `faceanalyze` on every buffer that carried consent, also when no face was there.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,14 +52,38 @@ impl Targeting {
     }
 }
 
-pub fn register() {}
+pub fn register() {
+    custom::register(C_NAME, Some(not_permitted));
+}
+
+fn not_permitted(structure: &mut gst::StructureRef) {
+    structure.set("targeting", Targeting::NotPermitted.name());
+}
 
 impl Audience {
-    pub fn attach(&self, _buffer: &mut gst::BufferRef) {}
+    /// Writes the verdict on a buffer, replacing any that is there.
+    pub fn attach(&self, buffer: &mut gst::BufferRef) {
+        custom::replace(buffer, NAME, |structure| {
+            structure.set("epoch", self.epoch);
+            structure.set("faces", self.faces);
+            structure.set("targeting", self.targeting.name());
+        });
+    }
+
     /// `None` where there is no verdict or where it cannot be read: treat it as not permitted.
-    pub fn read(_buffer: &gst::BufferRef) -> Option<Self> {
-        None
+    pub fn read(buffer: &gst::BufferRef) -> Option<Self> {
+        custom::find(buffer, NAME, |structure, cropped| {
+            let name: &str = structure.get("targeting").ok()?;
+            let targeting = Targeting::ALL.into_iter().find(|t| t.name() == name)?;
+            Some(Self {
+                epoch: structure.get("epoch").ok()?,
+                faces: structure.get("faces").ok()?,
+                targeting: if cropped { Targeting::NotPermitted } else { targeting },
+            })
+        })
     }
 }
 
-pub fn remove(_buffer: &mut gst::BufferRef) {}
+pub fn remove(buffer: &mut gst::BufferRef) {
+    custom::remove(buffer, NAME);
+}

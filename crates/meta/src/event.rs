@@ -15,11 +15,26 @@ impl Gate {
     pub const NAME: &str = "facialads-consent";
 
     pub fn to_event(&self) -> gst::Event {
-        gst::event::CustomDownstreamOob::new(gst::Structure::new_empty(Self::NAME))
+        gst::event::CustomDownstreamOob::new(
+            gst::Structure::builder(Self::NAME)
+                .field("epoch", self.epoch)
+                .field("open", self.open)
+                .field("screen", &self.screen)
+                .field("reason", &self.reason)
+                .build(),
+        )
     }
-    /// `None` if this is another event. One of ours that cannot be read comes back as a closed gate.
-    pub fn parse(_event: &gst::EventRef) -> Option<Self> {
-        None
+
+    /// `None` if this is another event. One of ours that cannot be read comes back as a closed gate of the last epoch
+    /// there can be, so that everything learned so far is dropped.
+    pub fn parse(event: &gst::EventRef) -> Option<Self> {
+        let structure = event.structure().filter(|s| s.name() == Self::NAME)?;
+        let field = |name: &str| structure.get::<String>(name).unwrap_or_default();
+        let (epoch, open) = match (structure.get("epoch"), structure.get("open")) {
+            (Ok(epoch), Ok(open)) => (epoch, open),
+            _ => (u64::MAX, false),
+        };
+        Some(Self { epoch, open, screen: field("screen"), reason: field("reason") })
     }
 }
 
@@ -43,9 +58,32 @@ impl Running {
     pub const NAME: &str = "facialads-running";
 
     pub fn to_event(&self) -> gst::Event {
-        gst::event::CustomUpstream::new(gst::Structure::new_empty(Self::NAME))
+        gst::event::CustomUpstream::new(
+            gst::Structure::builder(Self::NAME)
+                .field_if_some("campaign", self.campaign.as_deref())
+                .field_if_some("creative", self.creative.as_deref())
+                .field("basis", &self.basis)
+                .field("why", &self.why)
+                .field("subject", gst::Array::new(self.subject.iter().map(String::as_str)))
+                .field_if_some("since", self.since.map(gst::ClockTime::nseconds))
+                .build(),
+        )
     }
-    pub fn parse(_event: &gst::EventRef) -> Option<Self> {
-        None
+
+    /// `None` if this is another event. Fields that cannot be read are empty.
+    pub fn parse(event: &gst::EventRef) -> Option<Self> {
+        let structure = event.structure().filter(|s| s.name() == Self::NAME)?;
+        let text = |name: &str| structure.get::<String>(name).ok();
+        let subject = structure.get::<gst::Array>("subject").ok();
+        Some(Self {
+            campaign: text("campaign"),
+            creative: text("creative"),
+            basis: text("basis").unwrap_or_default(),
+            why: text("why").unwrap_or_default(),
+            subject: subject
+                .map(|names| names.iter().filter_map(|v| v.get::<String>().ok()).collect())
+                .unwrap_or_default(),
+            since: structure.get("since").ok().and_then(crate::time),
+        })
     }
 }

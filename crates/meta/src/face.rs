@@ -1,4 +1,22 @@
 //! Faces as `GstVideoRegionOfInterestMeta`, in the layout that Intel DL Streamer's tools read.
+//!
+//! Each attribute is one parameter of the region, a structure of its name; see [`crate::json`] for the text form.
+//!
+//! GStreamer 1.22 drops a region's parameters when it moves the region through `videoconvert` or `videoscale`, so a
+//! second copy of them travels in a custom meta, `FacialAdsFacesMeta`, one structure field per face. [`Face::read`]
+//! falls back on it; other software needs only the regions.
+
+use crate::custom;
+use gst_video::VideoRegionOfInterestMeta;
+use std::ffi::CStr;
+
+/// Name of the custom meta that keeps the parameters of the regions.
+pub const NAME: &str = "FacialAdsFacesMeta";
+const C_NAME: &CStr = c"FacialAdsFacesMeta";
+
+pub fn register() {
+    custom::register(C_NAME, None);
+}
 
 /// Type of the region: what `gvametaconvert` and `gvawatermark` look for.
 pub const ROI_TYPE: &str = "face";
@@ -41,11 +59,36 @@ pub struct Label<T> {
     pub model: String,
 }
 
+/// A closed set of classes with the names under which they travel.
+pub trait Class: Copy + PartialEq + 'static {
+    /// In the order of `label_id`.
+    const ALL: &'static [Self];
+    fn name(self) -> &'static str;
+    /// `label_id`: position in [`Self::ALL`].
+    fn id(self) -> i32 {
+        Self::ALL.iter().position(|c| *c == self).and_then(|i| i32::try_from(i).ok()).unwrap_or(-1)
+    }
+    fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|c| c.name() == name)
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gender {
     Female,
     Male,
     Unknown,
+}
+
+impl Class for Gender {
+    const ALL: &'static [Self] = &[Self::Female, Self::Male, Self::Unknown];
+    fn name(self) -> &'static str {
+        match self {
+            Self::Female => "female",
+            Self::Male => "male",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +101,31 @@ pub enum Emotion {
     Disgusted,
     Surprised,
     Unknown,
+}
+
+impl Class for Emotion {
+    const ALL: &'static [Self] = &[
+        Self::Neutral,
+        Self::Happy,
+        Self::Sad,
+        Self::Angry,
+        Self::Fearful,
+        Self::Disgusted,
+        Self::Surprised,
+        Self::Unknown,
+    ];
+    fn name(self) -> &'static str {
+        match self {
+            Self::Neutral => "neutral",
+            Self::Happy => "happy",
+            Self::Sad => "sad",
+            Self::Angry => "angry",
+            Self::Fearful => "fearful",
+            Self::Disgusted => "disgusted",
+            Self::Surprised => "surprised",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// How long and how directly a face looked at the screen.
@@ -74,13 +142,180 @@ pub struct Attention {
 
 impl Face {
     /// Adds this face to a frame of `frame_width` x `frame_height` pixels.
-    pub fn attach(&self, _buffer: &mut gst::BufferRef, _frame_width: u32, _frame_height: u32) {}
+    pub fn attach(&self, buffer: &mut gst::BufferRef, frame_width: u32, frame_height: u32) {
+        let params = self.params(frame_width, frame_height);
+        let mut kept = gst::Structure::new_empty("face");
+        for param in &params {
+            kept.set(param.name().as_str(), param);
+        }
+        let rect = (self.x, self.y, self.width, self.height);
+        let mut region = VideoRegionOfInterestMeta::add(buffer, ROI_TYPE, rect);
+        region.set_id(self.id);
+        for param in params {
+            region.add_param(param);
+        }
+        custom::update(buffer, NAME, |all| all.set(kept_as(self.id), kept));
+    }
 
-    /// All faces on a buffer, in the order they were attached. Regions of other types are left alone.
-    pub fn read(_buffer: &gst::BufferRef) -> Vec<Face> {
-        Vec::new()
+    fn params(&self, frame_width: u32, frame_height: u32) -> Vec<gst::Structure> {
+        let mut params = vec![
+            self.detection(frame_width, frame_height),
+            gst::Structure::builder("object_id").field("id", self.id).build(),
+        ];
+        params.extend(self.age.as_ref().map(Age::to_structure));
+        params.extend(self.gender.as_ref().map(|label| label.to_structure("gender")));
+        params.extend(self.emotion.as_ref().map(|label| label.to_structure("emotion")));
+        params.extend(self.attention.as_ref().map(Attention::to_structure));
+        params
+    }
+
+    /// The box as fractions of the frame: `[x_min, y_min, x_max, y_max]`, each 0..=1.
+    pub fn fractions(&self, frame_width: u32, frame_height: u32) -> [f64; 4] {
+        let part = |pixels: u32, of: u32| (f64::from(pixels) / f64::from(of.max(1))).min(1.0);
+        [
+            part(self.x, frame_width),
+            part(self.y, frame_height),
+            part(self.x.saturating_add(self.width), frame_width),
+            part(self.y.saturating_add(self.height), frame_height),
+        ]
+    }
+
+    fn detection(&self, frame_width: u32, frame_height: u32) -> gst::Structure {
+        let [x_min, y_min, x_max, y_max] = self.fractions(frame_width, frame_height);
+        gst::Structure::builder("detection")
+            .field("label_id", 0_i32)
+            .field("confidence", self.confidence)
+            .field("x_min", x_min)
+            .field("x_max", x_max)
+            .field("y_min", y_min)
+            .field("y_max", y_max)
+            .field("rotation", 0.0_f64)
+            .field("label", ROI_TYPE)
+            .field("model_name", &self.model)
+            .build()
+    }
+
+    /// All faces on a buffer, in the order they were attached. Regions of other types are left alone, and so are
+    /// regions of type "face" without a readable detection and id: they are somebody else's.
+    pub fn read(buffer: &gst::BufferRef) -> Vec<Face> {
+        let kept = custom::find(buffer, NAME, |all, _| Some(all.to_owned()));
+        let faces = buffer.iter_meta::<VideoRegionOfInterestMeta>();
+        faces.filter_map(|region| Self::parse(&region, kept.as_deref())).collect()
+    }
+
+    fn parse(region: &VideoRegionOfInterestMeta, kept: Option<&gst::StructureRef>) -> Option<Self> {
+        if region.roi_type() != ROI_TYPE {
+            return None;
+        }
+        let kept = kept.and_then(|all| all.get::<gst::Structure>(kept_as(region.id())).ok());
+        let param = |name: &str| {
+            let own = region.param(name).map(ToOwned::to_owned);
+            own.or_else(|| kept.as_ref()?.get::<gst::Structure>(name).ok())
+        };
+        let detection = param("detection")?;
+        let (x, y, width, height) = region.rect();
+        Some(Self {
+            id: param("object_id")?.get("id").ok()?,
+            x,
+            y,
+            width,
+            height,
+            confidence: detection.get("confidence").ok()?,
+            model: detection.get("model_name").ok()?,
+            age: param("age").and_then(|s| Age::parse(&s)),
+            gender: param("gender").and_then(|s| Label::parse(&s)),
+            emotion: param("emotion").and_then(|s| Label::parse(&s)),
+            attention: param("attention").and_then(|s| Attention::parse(&s)),
+        })
     }
 }
 
-/// Removes our faces and nothing else.
-pub fn remove_all(_buffer: &mut gst::BufferRef) {}
+fn kept_as(id: i32) -> String {
+    format!("face{id}")
+}
+
+impl Age {
+    /// Years as a label, the way DL Streamer writes an age.
+    pub fn label(&self) -> String {
+        format!("{:.0}", self.years)
+    }
+
+    /// The class that stands for this age: whole years.
+    pub fn label_id(&self) -> i32 {
+        // `as` saturates and turns NaN into 0, which is what a class id needs.
+        self.years.round() as i32
+    }
+
+    fn to_structure(&self) -> gst::Structure {
+        gst::Structure::builder("age")
+            .field("label", self.label())
+            .field("confidence", self.confidence)
+            .field("label_id", self.label_id())
+            .field("model_name", &self.model)
+            .field("years", self.years)
+            .field("low", self.low)
+            .field("high", self.high)
+            .build()
+    }
+
+    fn parse(s: &gst::StructureRef) -> Option<Self> {
+        Some(Self {
+            years: s.get("years").ok()?,
+            low: s.get("low").ok()?,
+            high: s.get("high").ok()?,
+            confidence: s.get("confidence").ok()?,
+            model: s.get("model_name").ok()?,
+        })
+    }
+}
+
+impl<T: Class> Label<T> {
+    fn to_structure(&self, attribute: &str) -> gst::Structure {
+        gst::Structure::builder(attribute)
+            .field("label", self.value.name())
+            .field("confidence", self.confidence)
+            .field("label_id", self.value.id())
+            .field("model_name", &self.model)
+            .build()
+    }
+
+    fn parse(s: &gst::StructureRef) -> Option<Self> {
+        Some(Self {
+            value: T::from_name(s.get("label").ok()?)?,
+            confidence: s.get("confidence").ok()?,
+            model: s.get("model_name").ok()?,
+        })
+    }
+}
+
+impl Attention {
+    fn to_structure(&self) -> gst::Structure {
+        gst::Structure::builder("attention")
+            .field_if_some("facing", self.facing)
+            .field("dwell_ms", self.dwell.mseconds())
+            .field_if_some("yaw", self.yaw)
+            .field_if_some("pitch", self.pitch)
+            .build()
+    }
+
+    fn parse(s: &gst::StructureRef) -> Option<Self> {
+        // Saturates just below GST_CLOCK_TIME_NONE, which is no time.
+        let dwell = s.get::<u64>("dwell_ms").ok()?.min(u64::MAX / 1_000_000 - 1);
+        Some(Self {
+            facing: s.get("facing").ok(),
+            dwell: gst::ClockTime::from_mseconds(dwell),
+            yaw: s.get("yaw").ok(),
+            pitch: s.get("pitch").ok(),
+        })
+    }
+}
+
+/// Removes every region of type "face", what we keep about them, and nothing else.
+pub fn remove_all(buffer: &mut gst::BufferRef) {
+    custom::remove_where(buffer, |meta| {
+        meta.as_meta_ref()
+            .downcast_ref::<VideoRegionOfInterestMeta>()
+            .is_some_and(|region| region.roi_type() == ROI_TYPE)
+    });
+    custom::remove(buffer, NAME);
+}

@@ -4,10 +4,12 @@
 //! One library for all of them: metas, inference sessions and stores must exist once in a process.
 
 pub mod adinsert;
+pub(crate) mod analysis;
 pub mod audienceoverlay;
 pub mod consentgate;
 pub mod faceanalyze;
 pub mod subjectclassify;
+pub(crate) mod video;
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
     facialads_meta::init();

@@ -1,0 +1,11 @@
+//! What the two analysing elements share: when to wait for inference, the thread that does it, and how problems are
+//! told to the operator.
+
+pub mod clockwork;
+pub mod live;
+pub mod report;
+pub mod worker;
+
+pub use clockwork::Clockwork;
+pub use live::Async;
+pub use worker::Worker;

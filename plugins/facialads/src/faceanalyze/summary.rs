@@ -1,0 +1,127 @@
+//! The `facialads-audience` message: once a second of running time, who is there in numbers.
+//!
+//! GST_DEBUG=9 prints every message whole, so this one says nothing from which a person could be made out: counts and
+//! bands only, and only from three people up. With fewer it says that somebody is there, and no more.
+
+use facialads_meta::{Face, Gender};
+
+pub const NAME: &str = "facialads-audience";
+/// Fewest people about whom anything but their presence is said.
+pub const LEAST: usize = 3;
+const EVERY: gst::ClockTime = gst::ClockTime::SECOND;
+
+/// Lower bounds of the bands in years, and the fields that count them. Below the first is `age-under-25`.
+const BANDS: [(f64, &str); 5] = [
+    (55.0, "age-55-plus"),
+    (45.0, "age-45-54"),
+    (35.0, "age-35-44"),
+    (25.0, "age-25-34"),
+    (f64::NEG_INFINITY, "age-under-25"),
+];
+const AGE_UNKNOWN: &str = "age-unknown";
+
+/// When the last message was sent.
+#[derive(Debug, Default)]
+pub struct Pace(Option<gst::ClockTime>);
+
+impl Pace {
+    /// Whether a message is due at this running time. Time that jumps back starts anew.
+    pub fn due(&mut self, now: gst::ClockTime) -> bool {
+        let due = self.0.is_none_or(|last| now < last || now - last >= EVERY);
+        if due {
+            self.0 = Some(now);
+        }
+        due
+    }
+}
+
+/// The message's structure for the faces on one frame.
+pub fn structure(faces: &[Face], epoch: u64, now: gst::ClockTime) -> gst::Structure {
+    let message = gst::Structure::builder(NAME)
+        .field("running-time", now)
+        .field("epoch", epoch)
+        .field("present", !faces.is_empty());
+    if faces.len() < LEAST {
+        return message.build();
+    }
+    let count = |test: &dyn Fn(&Face) -> bool| {
+        u32::try_from(faces.iter().filter(|f| test(f)).count()).unwrap_or(u32::MAX)
+    };
+    let gender = |wanted: Gender| count(&|f| f.gender.as_ref().is_some_and(|g| g.value == wanted));
+    let (female, male) = (gender(Gender::Female), gender(Gender::Male));
+    let total = count(&|_| true);
+    let mut message = message
+        .field("faces", total)
+        .field("female", female)
+        .field("male", male)
+        .field("gender-unknown", total - female - male);
+    for name in BANDS.iter().map(|(_, name)| *name).chain([AGE_UNKNOWN]) {
+        message = message.field(name, count(&|f| band(f) == name));
+    }
+    message.build()
+}
+
+fn band(face: &Face) -> &'static str {
+    let Some(age) = face.age.as_ref().filter(|age| age.years.is_finite()) else { return AGE_UNKNOWN };
+    BANDS.iter().find(|(least, _)| age.years >= *least).map_or(AGE_UNKNOWN, |(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use facialads_meta::{Age, Label};
+
+    fn face(years: Option<f64>, gender: Option<Gender>) -> Face {
+        let model = String::new;
+        Face {
+            id: 1,
+            x: 0,
+            y: 0,
+            width: 10,
+            height: 10,
+            confidence: 0.9,
+            model: model(),
+            age: years.map(|years| Age { years, low: years, high: years, confidence: 0.5, model: model() }),
+            gender: gender.map(|value| Label { value, confidence: 0.9, model: model() }),
+            emotion: None,
+            attention: None,
+        }
+    }
+
+    #[test]
+    fn one_or_two_people_are_present_and_no_more() {
+        gst::init().unwrap();
+        for count in [1, 2] {
+            let faces = vec![face(Some(31.0), Some(Gender::Female)); count];
+            let message = structure(&faces, 4, gst::ClockTime::SECOND);
+            let fields: Vec<_> = message.fields().map(|f| f.to_string()).collect();
+            assert_eq!(fields, ["running-time", "epoch", "present"]);
+            assert_eq!(message.get("present"), Ok(true));
+        }
+        assert_eq!(structure(&[], 4, gst::ClockTime::ZERO).get("present"), Ok(false));
+    }
+
+    #[test]
+    fn three_people_are_counted_by_band() {
+        gst::init().unwrap();
+        let faces = [
+            face(Some(24.9), Some(Gender::Female)),
+            face(Some(25.0), Some(Gender::Male)),
+            face(Some(80.0), Some(Gender::Unknown)),
+            face(None, None),
+        ];
+        let message = structure(&faces, 4, gst::ClockTime::ZERO);
+        let of = |name: &str| message.get::<u32>(name).unwrap();
+        assert_eq!((of("faces"), of("female"), of("male"), of("gender-unknown")), (4, 1, 1, 2));
+        assert_eq!((of("age-under-25"), of("age-25-34"), of("age-55-plus"), of("age-unknown")), (1, 1, 1, 1));
+        assert_eq!((of("age-35-44"), of("age-45-54")), (0, 0));
+    }
+
+    #[test]
+    fn it_comes_once_a_second_also_after_a_seek_back() {
+        let mut pace = Pace::default();
+        let at = gst::ClockTime::from_mseconds;
+        let due: Vec<_> = [0, 40, 999, 1000, 1500, 2400, 100, 1099, 1100].map(|t| pace.due(at(t))).into();
+        assert_eq!(due, [true, false, false, true, false, true, true, false, true]);
+    }
+}

@@ -1,0 +1,42 @@
+//! What the user sets.
+
+use crate::analysis::Async;
+
+/// Seconds between looks: a shot lasts a few seconds, so each gets several.
+pub const DEFAULT_INTERVAL: f64 = 0.5;
+/// Seconds that are averaged.
+pub const DEFAULT_WINDOW: f64 = 3.0;
+/// Classes on a buffer.
+pub const DEFAULT_TOP: u32 = 3;
+
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub model: Option<String>,
+    pub map: Option<String>,
+    pub device: Option<String>,
+    pub model_instance_id: Option<String>,
+    pub interval: f64,
+    pub window: f64,
+    pub top: u32,
+    /// 0: the map's own.
+    pub threshold: f32,
+    pub run_async: Async,
+    pub fallback: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            model: None,
+            map: None,
+            device: None,
+            model_instance_id: None,
+            interval: DEFAULT_INTERVAL,
+            window: DEFAULT_WINDOW,
+            top: DEFAULT_TOP,
+            threshold: 0.0,
+            run_async: Async::default(),
+            fallback: true,
+        }
+    }
+}

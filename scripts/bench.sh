@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# Speed of each element against bare inference on the same frames, in one run. Result also in out/bench.json.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export GST_PLUGIN_PATH=$PWD/target/release GST_REGISTRY=$PWD/target/bench-registry.bin
+demo/media.sh out/media
+target/release/facialads bench --faces out/media/audience.mp4 --programme out/media/programme.mp4 --json out/bench.json "$@"
