@@ -34,6 +34,7 @@ mod find;
 mod read;
 
 pub use find::{find, find_in, models_dir};
+pub use read::SpecError;
 
 use serde::{Deserialize, Serialize};
 
