@@ -33,7 +33,9 @@
 mod find;
 mod read;
 
+pub(crate) use read::MAX_INPUT_SIDE;
 pub use find::{find, find_in, models_dir};
+pub use read::SpecError;
 
 use serde::{Deserialize, Serialize};
 
