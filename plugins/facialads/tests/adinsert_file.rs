@@ -50,7 +50,7 @@ fn replacing_in_a_file_exchanges_150_frames_and_their_samples() {
 fn the_frames_of_a_break_are_the_creatives_frames() {
     let run = Bench::new(Programme::of(16.0), &[("breaks", "10"), ("ads", &exact_ad())]).run();
     let numbers = run.ad_numbers(1);
-    assert_eq!(numbers.len(), 150);
+    assert_eq!(numbers.len(), 150, "{:?}", run.messages);
     let expected = expected_25_in_30(150);
     assert_eq!(numbers, expected);
     let around = run.programme_numbers();

@@ -81,6 +81,9 @@ impl Session {
                 return self.refuse(job, candidate, Reason::Creative(reason));
             }
         }
+        // Live, waiting for the last sample's place is not worth the break.
+        let patience = if self.live() { EXACT_LIVE } else { EXACT_FILE };
+        wait_until_exact(&*creative, patience, || self.wanted(job));
         let length = creative.duration().map(ClockTime::nseconds);
         let prepared = Prepared {
             creative: creative.clone(),
@@ -193,6 +196,17 @@ impl Session {
             creative.cancel();
         }
         Ok(())
+    }
+}
+
+/// How long a creative that is ready may still be read to know its length to the frame; then its container is believed.
+const EXACT_FILE: Duration = Duration::from_secs(1);
+const EXACT_LIVE: Duration = Duration::from_millis(200);
+
+fn wait_until_exact(creative: &dyn Creative, patience: Duration, wanted: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !creative.duration_is_exact() && begun.elapsed() < patience && wanted() {
+        std::thread::sleep(POLL);
     }
 }
 

@@ -311,11 +311,7 @@ impl Bench {
 
 /// Lets a live source deliver no earlier than a camera would.
 fn pace(pipeline: &gst::Pipeline, live: bool, due: gst::ClockTime) {
-    while live {
-        let now = pipeline.current_running_time().unwrap_or_default();
-        if now >= due {
-            return;
-        }
+    while live && pipeline.current_running_time().unwrap_or_default() < due {
         std::thread::sleep(Duration::from_millis(2));
     }
 }
