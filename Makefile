@@ -30,7 +30,7 @@ lint:
 	@$(CARGO) clippy --workspace --all-targets -- -D warnings
 
 doctor: setup
-	@target/release/facialads doctor
+	@GST_PLUGIN_PATH=$(CURDIR)/target/release target/release/facialads doctor
 
 clean: ## Removes what was built and made, keeps downloads.
 	@$(CARGO) clean

@@ -3,8 +3,11 @@
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
+mod ads;
+mod decide;
 mod doctor;
 mod models;
+mod report;
 
 #[derive(Parser)]
 #[command(name = "facialads", version, about, propagate_version = true)]
@@ -15,16 +18,25 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Install, list and verify the networks.
+    Models(models::Command),
+    /// Check campaign files.
+    Ads(ads::Command),
+    /// Which advertisement would run for an audience and a subject, and why.
+    Decide(decide::Command),
+    /// What ran, from the ledger: as a page, a table or data.
+    Report(report::Command),
     /// What this machine has and lacks, and the command that mends each line.
     Doctor(doctor::Command),
-    /// The networks: install, list, verify.
-    Models(models::Command),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Doctor(command) => doctor::run(command),
         Command::Models(command) => models::run(command),
+        Command::Ads(command) => ads::run(command),
+        Command::Decide(command) => decide::run(command),
+        Command::Report(command) => report::run(command),
+        Command::Doctor(command) => doctor::run(command),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,5 +1,61 @@
+//! ONNX Runtime and the models.
+
 use super::Finding;
+use facialads_models::{ModelStatus, State};
+use facialads_vision::runtime::{library_providers, library_version};
+use std::path::Path;
+
+/// `--dir` for a folder that is not the default one.
+fn install(dir: &Path, what: &str) -> String {
+    format!("facialads models install --dir {} {what}", dir.display()).trim_end().to_owned()
+}
 
 pub fn findings() -> Vec<Finding> {
-    Vec::new()
+    let dir = facialads_vision::models_dir();
+    let mut findings = vec![library(&dir)];
+    match facialads_models::status(&dir) {
+        Ok(models) => findings.extend(models.iter().map(|model| finding(model, &dir))),
+        Err(error) => findings.push(Finding::missing("Models", error.to_string(), install(&dir, ""))),
+    }
+    findings
+}
+
+fn library(dir: &Path) -> Finding {
+    match library_version() {
+        Ok(version) => {
+            let providers = library_providers().unwrap_or_default().join(", ");
+            Finding::ok("ONNX Runtime", format!("{version}, built with {providers}"))
+        }
+        Err(error) => Finding::missing("ONNX Runtime", error.to_string(), install(dir, "--library")),
+    }
+}
+
+fn finding(model: &ModelStatus, dir: &Path) -> Finding {
+    let what = format!("Model {}", model.name);
+    let digest = model.sha256.map(|digest| digest.to_string()).unwrap_or_default();
+    let short: String = digest.chars().take(12).collect();
+    match &model.state {
+        State::Installed => {
+            Finding::ok(what, format!("{}, sha256 {short}…, {}", model.summary, model.licence))
+        }
+        State::Own => Finding::ok(what, format!("your own, sha256 {short}…")),
+        // The detector has a stand-in; nothing else has.
+        State::Missing if model.name == "yunet" => Finding::note(
+            what,
+            format!(
+                "{}: not installed, ssd-mobilenet-v1 stands in and finds about half as many faces",
+                model.summary
+            ),
+            Some(&install(dir, "yunet --retry")),
+        ),
+        State::Missing => {
+            Finding::missing(what, format!("{}: not installed", model.summary), install(dir, &model.name))
+        }
+        State::Changed => Finding::missing(
+            what,
+            "the file is not the one in the manifest".to_owned(),
+            install(dir, &model.name),
+        ),
+        State::Undescribed(problem) => Finding::note(what, problem.clone(), None),
+    }
 }

@@ -4,7 +4,8 @@ use crate::{Error, Result, spec::models_dir};
 use ort::environment::Environment;
 use std::{
     env,
-    path::PathBuf,
+    ffi::CStr,
+    path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
 
@@ -59,8 +60,21 @@ fn open() -> Result<Environment> {
 /// The library cannot be opened or is older than 1.24.
 pub fn library_version() -> Result<String> {
     environment()?;
-    // "ORT Build Info: git-branch=rel-1.32.0, …" names the release; a build of one's own may not.
-    let info = ort::info();
-    let version = info.split("rel-").nth(1).and_then(|rest| rest.split(',').next());
-    Ok(version.unwrap_or("of unknown version").trim().to_owned())
+    let found = library_candidates().iter().find_map(|path| version_of(path));
+    Ok(found.unwrap_or_else(|| "of unknown version".to_owned()))
+}
+
+/// What a library says of itself. `ort` checks this when it opens the library, but does not hand it out.
+fn version_of(path: &Path) -> Option<String> {
+    // SAFETY: `ort` has opened this file or its equal before (see `environment`), so its initialisers have run without harm.
+    let library = unsafe { libloading::Library::new(path) }.ok()?;
+    // SAFETY: this is the signature that onnxruntime_c_api.h gives OrtGetApiBase in every release.
+    let base = unsafe {
+        library.get::<unsafe extern "C" fn() -> *const ort::sys::OrtApiBase>(b"OrtGetApiBase").ok()?()
+    };
+    // SAFETY: OrtGetApiBase returns a pointer to a static, or null.
+    let base = unsafe { base.as_ref() }?;
+    // SAFETY: GetVersionString returns a static string that ends in NUL.
+    let version = unsafe { CStr::from_ptr((base.GetVersionString)()) };
+    version.to_str().ok().map(str::to_owned)
 }

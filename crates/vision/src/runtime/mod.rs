@@ -6,15 +6,17 @@ mod counter;
 mod device;
 mod library;
 mod onnx;
+mod providers;
 mod registry;
 mod tensor;
 
-#[allow(unused_imports)]
 pub(crate) use counter::count_on_people;
 pub use counter::inference_calls;
 pub use device::Device;
 pub use library::{library_candidates, library_version};
-pub use registry::{LoadOptions, Loaded, load};
+pub use providers::library_providers;
+pub use registry::LoadOptions;
+pub(crate) use registry::load;
 pub use tensor::Tensor;
 
 use crate::Result;

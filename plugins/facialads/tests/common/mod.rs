@@ -1,6 +1,7 @@
 //! What the plugin's tests share. Each test binary uses a part of it.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod creative;
 pub mod numbered;
 
 /// GStreamer with our plugin in it; as often as wanted, from any thread.

@@ -1,6 +1,10 @@
 //! Where an advertisement's frames and samples come from, behind one trait, so that other sources (a prepared
 //! mezzanine, CUDA memory, a VAST download) can take the place of a decoded file.
 
+mod decoded;
+
+pub use decoded::{DecodedCreative, Options, finish_teardowns};
+
 use gst::ClockTime;
 
 /// What the programme looks and sounds like: the creative must deliver exactly this.
@@ -31,7 +35,8 @@ pub enum Frame {
     Held(gst::Buffer),
     /// The creative has ended, or it has no video.
     End,
-    /// It failed and has nothing to show.
+    /// It failed, and all that it had decoded before has been shown; or nothing at all has been decoded yet. It will
+    /// not recover: the caller returns to the programme.
     Failed(String),
 }
 
@@ -41,10 +46,12 @@ pub trait Creative: Send + Sync {
     fn readiness(&self) -> Readiness;
     fn has_video(&self) -> bool;
     fn has_audio(&self) -> bool;
-    /// Length of the longest stream, once known.
+    /// Length of the longest stream, once known: what the container says at first, exact once the streams have been
+    /// read to their end. Sound that outlasts the picture by a codec's padding (under 100 ms) does not count.
     fn duration(&self) -> Option<ClockTime>;
     /// The frame for time `time`, chosen by the creative's own timeline: the last one that starts before `time` plus
-    /// half a frame. Buffers come without metas of any programme; the caller sets the timestamps.
+    /// half a frame. Where the sound outlasts the picture, the last picture stays until the end. Buffers come without
+    /// metas, flags or timestamps and share their memory: copy before writing, set the timestamps.
     fn frame(&self, time: ClockTime, wait: ClockTime) -> Frame;
     /// Fills `out` with the bytes of the samples from sample index `position` on, for programme audio pad `pad`;
     /// what is missing is silence. Returns how many samples were the creative's.
