@@ -3,7 +3,7 @@
 use crate::{
     Error, Result,
     runtime::{self, Description, LoadOptions, Network, Tensor},
-    spec::{Layout, ModelSpec, Role},
+    spec::{Layout, MAX_INPUT_SIDE, ModelSpec, Role},
 };
 use facialads_consent::{Permit, PurposeKind};
 use std::{path::Path, sync::Arc};
@@ -37,6 +37,25 @@ impl Model {
 
     pub(crate) fn spec(&self) -> &ModelSpec {
         &self.spec
+    }
+    /// Changes the size of the network's picture: `side` pixels along the longer side, rounded up to a size that it can take.
+    pub(crate) fn resize(&mut self, side: u32) -> Result<()> {
+        let input = &mut self.spec.input;
+        let fail = |problem: String| Error::Size { model: self.spec.name.clone(), side, problem };
+        let Some(multiple) = input.multiple else {
+            return Err(fail(format!("it takes pictures of {} x {} only", input.width, input.height)));
+        };
+        if side == 0 || side > MAX_INPUT_SIDE {
+            return Err(fail(format!("sides are 1 to {MAX_INPUT_SIDE} pixels")));
+        }
+        let longer = u64::from(input.width.max(input.height).max(1));
+        let scaled = |old: u32| {
+            let wanted = (u64::from(old) * u64::from(side)).div_ceil(longer);
+            // At most `MAX_INPUT_SIDE` and one step.
+            u32::try_from(wanted).unwrap_or(MAX_INPUT_SIDE).div_ceil(multiple).max(1) * multiple
+        };
+        (input.width, input.height) = (scaled(input.width), scaled(input.height));
+        Ok(())
     }
     pub(crate) fn describe(&self) -> &Description {
         self.network.describe()

@@ -8,7 +8,10 @@ use super::{
 use crate::{Frame, Rect, Result};
 use facialads_consent::{Demographics, Emotion, Measurement, Permit, Personalisation, Zone};
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -78,11 +81,16 @@ pub struct FaceAnalyzer {
     age_gender: AgeGender,
     expression: Option<Expression>,
     notes: Vec<String>,
-    reclassify_interval: Duration,
+    /// Nanoseconds.
+    reclassify_interval: AtomicU64,
     gender_threshold: f32,
     emotion_threshold: f32,
     /// Held for moments only, never during inference.
     people: Mutex<People>,
+}
+
+fn nanoseconds(interval: Duration) -> u64 {
+    u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl FaceAnalyzer {
@@ -93,6 +101,10 @@ impl FaceAnalyzer {
     pub fn new(options: &FaceOptions) -> Result<Self> {
         let load = &options.load;
         let detector = Detector::load(options.detector.as_deref(), options.threshold, load)?;
+        let detector = match options.detector_size {
+            Some(side) => detector.sized(side)?,
+            None => detector,
+        };
         let age_gender = AgeGender::load(&options.age_gender, load)?;
         let expression = options.expression.as_deref().map(|m| Expression::load(m, load)).transpose()?;
         let mut notes = detector.notes().to_vec();
@@ -103,7 +115,7 @@ impl FaceAnalyzer {
             age_gender,
             expression,
             notes,
-            reclassify_interval: options.reclassify_interval,
+            reclassify_interval: AtomicU64::new(nanoseconds(options.reclassify_interval)),
             gender_threshold: options.gender_threshold,
             emotion_threshold: options.emotion_threshold,
             people: Mutex::new(People::new(Ids::new(options.seed), options.max_missing)),
@@ -125,6 +137,11 @@ impl FaceAnalyzer {
     /// Name of the expression model, for metadata; `None` where emotion is not looked at.
     pub fn expression_model(&self) -> Option<&str> {
         self.expression.as_ref().map(Expression::name)
+    }
+
+    /// Changes [`FaceOptions::reclassify_interval`]: who counts in frames learns their duration late, and it may change.
+    pub fn set_reclassify_interval(&self, interval: Duration) {
+        self.reclassify_interval.store(nanoseconds(interval), Ordering::Relaxed);
     }
 
     fn people(&self) -> MutexGuard<'_, People> {
@@ -203,7 +220,7 @@ impl FaceAnalyzer {
         people.enforce(allowed, now);
         let (for_demographics, for_emotion) = people.limits(allowed);
         let generation = people.generation;
-        let interval = self.reclassify_interval;
+        let interval = Duration::from_nanos(self.reclassify_interval.load(Ordering::Relaxed));
         let mut requests = Vec::new();
         for (rank, track) in people.by_size(now).into_iter().enumerate() {
             let person = people.person(track.id);

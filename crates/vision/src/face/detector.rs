@@ -77,6 +77,16 @@ impl Detector {
         Ok(Self { model, decoder, threshold, iou, notes })
     }
 
+    /// The same with a larger or smaller picture: `side` pixels along the longer side, rounded up to what the network can
+    /// take. Larger finds smaller faces and takes longer.
+    ///
+    /// # Errors
+    /// [`Error::Size`]: the network takes pictures of one size only, or none this large.
+    pub fn sized(mut self, side: u32) -> Result<Self> {
+        self.model.resize(side)?;
+        Ok(self)
+    }
+
     /// Name of the model, for metadata.
     pub fn name(&self) -> &str {
         &self.model.spec().name

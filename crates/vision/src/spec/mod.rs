@@ -33,6 +33,7 @@
 mod find;
 mod read;
 
+pub(crate) use read::MAX_INPUT_SIDE;
 pub use find::{find, find_in, models_dir};
 
 use serde::{Deserialize, Serialize};
