@@ -1,5 +1,6 @@
 //! Installing, with programs in place of npm, pip and curl: what is asked of them, and what becomes of what they bring.
 #![cfg(unix)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that fails should say where")]
 
 use facialads_models::{Clients, Digest, Error, InstallOptions, Installed, Manifest, install_from};
 use std::{
