@@ -11,6 +11,8 @@ mod chain;
 mod event;
 mod history;
 mod ledger;
+mod records;
+pub mod report;
 mod store;
 mod writer;
 
@@ -21,4 +23,5 @@ pub use event::{
 };
 pub use history::History;
 pub use ledger::{Ledger, Notice, Observer, Settings, Stats};
+pub use records::{Filter, PeopleCell, Records};
 pub use store::{StoreError, erase_links, linked_records};

@@ -1,5 +1,7 @@
 //! Hourly buckets: with few viewers nothing that describes one of them is ever written.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod common;
 
 use common::{WAIT, at, audience, gate};

@@ -1,5 +1,7 @@
 //! A record that was flushed survives the process being killed.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod common;
 
 use common::{WAIT, gate};

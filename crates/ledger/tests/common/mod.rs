@@ -1,5 +1,5 @@
 //! Events for tests.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 
 use facialads_ledger::{Audience, Decision, Event, Gate, Impression, new_id};
 use jiff::Timestamp;

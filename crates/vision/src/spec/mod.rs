@@ -35,6 +35,7 @@ mod read;
 
 pub(crate) use read::MAX_INPUT_SIDE;
 pub use find::{find, find_in, models_dir};
+pub use read::SpecError;
 
 use serde::{Deserialize, Serialize};
 
