@@ -1,5 +1,5 @@
 use super::{LoadOptions, Tensor, load};
-use crate::{Error, Result};
+use crate::Result;
 use std::path::Path;
 
 /// Loads an ONNX file and runs it on `pictures` equal pictures that show nobody, so that its numbers can be compared with
@@ -12,13 +12,7 @@ use std::path::Path;
 /// The file is missing or damaged, ONNX Runtime cannot be opened, or the size is one that the network does not take.
 pub fn run_on_pattern(file: &Path, side: usize, pictures: usize) -> Result<Vec<(String, Tensor)>> {
     let network = load(file, &LoadOptions::default())?.network;
-    let name = &network.describe().model;
-    let values = pattern(side).repeat(pictures);
-    let input = Tensor::new(vec![pictures, 3, side, side], values).ok_or_else(|| Error::Inference {
-        model: name.clone(),
-        problem: format!("{pictures} pictures of {side} pixels are too large"),
-    })?;
-    let outputs = network.run(&input)?;
+    let outputs = network.run(&[pictures, 3, side, side], &pattern(side).repeat(pictures))?;
     Ok(network.describe().outputs.iter().map(|port| port.name.clone()).zip(outputs).collect())
 }
 
