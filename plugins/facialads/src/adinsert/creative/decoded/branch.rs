@@ -41,7 +41,12 @@ fn try_start(shared: &Arc<Shared>, source: &Source, format: &Format) -> Result<(
         }
         *slot = Some(pipeline.clone());
     }
-    let started = pipeline.set_state(gst::State::Playing);
+    // The decoder last: its streams are linked only as they turn up, so the pipeline does not know that the rest has to
+    // be ready for them. A queue that is not yet refuses the first buffer, and the stream is lost without a word.
+    decoder.set_locked_state(true);
+    let rest = pipeline.set_state(gst::State::Playing);
+    decoder.set_locked_state(false);
+    let started = rest.and_then(|_| decoder.set_state(gst::State::Playing));
     if shared.is_cancelled() {
         stop_pipeline(&pipeline);
         return Ok(());
