@@ -43,7 +43,7 @@ fn try_start(shared: &Arc<Shared>, source: &Source, format: &Format) -> Result<(
     }
     let started = play(&pipeline, &decoder);
     if shared.is_cancelled() {
-        stop_pipeline(&pipeline);
+        stop_pipeline(&pipeline, shared);
         return Ok(());
     }
     // An element that refuses says why on the bus first; this is for one that does not.
