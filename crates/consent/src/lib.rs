@@ -7,14 +7,24 @@
 //! - [`Stamp`]: what the gate lets travel with each buffer.
 //! - [`permit`]: the only way to a [`Permit`], which every inference and every decision on people requires.
 //! - [`Store`]: the grants, in SQLite; [`Watcher`]: learns of changes within milliseconds.
+//! - [`stamp_for`]: from grants to the stamp, the strictest reading of them all.
 
+mod gate;
 mod permit;
 mod purpose;
 mod stamp;
+mod store;
+mod watcher;
 
+pub use gate::{GateRules, UnlawfulRules, next_epoch, published_stamp, stamp_for};
 pub use permit::{Demographics, Emotion, Measurement, Permit, Personalisation, PurposeKind, Refusal, permit};
 pub use purpose::{Purpose, Purposes, UnknownPurpose};
 pub use stamp::{Basis, Policy, Site, Stamp, Zone};
+pub use store::{
+    DEFAULT_MINUTES, Grant, GrantError, InvalidGrant, MAX_MINUTES, MAX_SCREEN, NewGrant, Notice, ReceiptId,
+    Standing, Store, StoreError, check_screen, default_path,
+};
+pub use watcher::{Clock, GateState, Reading, Reason, SystemClock, Watch, Watcher};
 
 /// Wall clock in nanoseconds since the Unix epoch: the unit of every expiry in this crate.
 pub type WallClock = u64;

@@ -21,6 +21,31 @@ impl Zone {
     }
 }
 
+/// "x,y,width,height" as fractions of the frame.
+impl FromStr for Zone {
+    type Err = String;
+    fn from_str(s: &str) -> Result<Self, String> {
+        let wrong = || {
+            format!(
+                "\"{s}\" is not a zone: write x,y,width,height as fractions of the frame, e.g. 0.25,0,0.5,1 for the \
+                 middle half"
+            )
+        };
+        let numbers: Vec<f64> =
+            s.split(',').map(|n| n.trim().parse().map_err(|_| wrong())).collect::<Result<_, _>>()?;
+        let &[x, y, width, height] = numbers.as_slice() else { return Err(wrong()) };
+        // Written so that NaN fails too.
+        let inside = |start: f64, length: f64| start >= 0.0 && length > 0.0 && start + length <= 1.0 + 1e-9;
+        if inside(x, width) && inside(y, height) { Ok(Self { x, y, width, height }) } else { Err(wrong()) }
+    }
+}
+
+impl fmt::Display for Zone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{},{},{},{}", self.x, self.y, self.width, self.height)
+    }
+}
+
 macro_rules! named {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
         $(#[$doc])*

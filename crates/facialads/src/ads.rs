@@ -1,6 +1,8 @@
 //! `facialads ads`: campaign files.
 
-use anyhow::Result;
+use crate::report::print;
+use anyhow::{Result, bail};
+use facialads_campaign::{Campaign, Catalogue, Loaded, Severity};
 use std::path::PathBuf;
 
 #[derive(clap::Args)]
@@ -11,7 +13,7 @@ pub struct Command {
 
 #[derive(clap::Subcommand)]
 enum Action {
-    /// Read campaign files and say everything that is wrong with them.
+    /// Say everything that is wrong with campaign files, also creatives that are missing.
     Check {
         /// Campaign files, or folders of them.
         #[arg(required = true)]
@@ -19,6 +21,46 @@ enum Action {
     },
 }
 
-pub fn run(_command: Command) -> Result<()> {
+pub fn run(command: Command) -> Result<()> {
+    match command.action {
+        Action::Check { paths } => check(&Catalogue::inspect(&paths)),
+    }
+}
+
+fn check(loaded: &Loaded) -> Result<()> {
+    let mut text = String::new();
+    for diagnostic in &loaded.diagnostics {
+        text.push_str(&diagnostic.long());
+        text.push_str("\n\n");
+    }
+    let errors = loaded.diagnostics.iter().filter(|d| d.severity == Severity::Error).count();
+    if errors == 0 {
+        for campaign in loaded.catalogue.campaigns() {
+            text.push_str(&line(campaign));
+            text.push('\n');
+        }
+        let campaigns = plural(loaded.catalogue.campaigns().len(), "campaign");
+        text.push_str(&format!("{campaigns} in {}: no errors\n", plural(loaded.files.len(), "file")));
+    }
+    print(&text)?;
+    if errors > 0 {
+        bail!("{} in {}", plural(errors, "error"), plural(loaded.files.len(), "file"));
+    }
     Ok(())
+}
+
+fn line(campaign: &Campaign) -> String {
+    let creatives = plural(campaign.creatives.len(), "creative");
+    let kind = match (campaign.house, campaign.target.wants_people(), campaign.target.subjects.is_empty()) {
+        (true, ..) => "house",
+        (_, true, true) => "targets people",
+        (_, true, false) => "targets people and subjects",
+        (_, false, false) => "targets subjects",
+        (_, false, true) => "run of schedule",
+    };
+    format!("{}: {creatives}, {kind}, weight {}", campaign.id, campaign.weight)
+}
+
+fn plural(count: usize, word: &str) -> String {
+    if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
 }

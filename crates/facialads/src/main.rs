@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
 mod ads;
+mod bench;
 mod decide;
 mod doctor;
 mod models;
@@ -26,6 +27,8 @@ enum Command {
     Decide(decide::Command),
     /// What ran, from the ledger: as a page, a table or data.
     Report(report::Command),
+    /// Speed of each element against bare inference on the same frames.
+    Bench(bench::Command),
     /// What this machine has and lacks, and the command that mends each line.
     Doctor(doctor::Command),
 }
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
         Command::Ads(command) => ads::run(command),
         Command::Decide(command) => decide::run(command),
         Command::Report(command) => report::run(command),
+        Command::Bench(command) => bench::run(command),
         Command::Doctor(command) => doctor::run(command),
     };
     match result {

@@ -199,7 +199,7 @@ pub struct ConsentChange {
 
 /// Who was in view while a creative (or, with `None`, the programme) was on screen: counts only, each person once per
 /// creative. Goes into the hourly buckets; see [`Ledger::record`](crate::Ledger::record).
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Audience {
     pub screen: String,
     pub at: Timestamp,
@@ -212,6 +212,13 @@ pub struct Audience {
     pub genders: BTreeMap<String, u32>,
     /// By the names of expressions. Only where emotion was consented to.
     pub emotions: BTreeMap<String, u32>,
+}
+
+/// Shows where and when, and nothing of anybody.
+impl fmt::Debug for Audience {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Audience").field("screen", &self.screen).field("at", &self.at).finish_non_exhaustive()
+    }
 }
 
 /// Age in the bands that advertising is bought in. There is none below 18: minors are only counted.

@@ -34,6 +34,15 @@ impl Plays {
     pub fn add(&self, screen: &str, creative: CreativeRef, at: Timestamp) {
         self.lock().entry(screen.to_owned()).or_default().push(Play { creative, at });
     }
+
+    /// Forgets what no frequency cap can ask for any more.
+    pub fn forget_before(&self, oldest: Timestamp) {
+        let mut screens = self.lock();
+        for plays in screens.values_mut() {
+            plays.retain(|play| play.at >= oldest);
+        }
+        screens.retain(|_, plays| !plays.is_empty());
+    }
 }
 
 impl History {

@@ -31,6 +31,8 @@ pub enum Error {
     UnknownDevice(String),
     #[error("model \"{model}\" cannot be used here: it is for {found}, and {wanted} is needed")]
     Role { model: String, found: &'static str, wanted: &'static str },
+    #[error("detector size {side} cannot be used with model \"{model}\": {problem}; 0 is the model's own")]
+    Size { model: String, side: u32, problem: String },
     #[error("subject map{}: {problem}", path.as_ref().map(|p| format!(" {}", p.display())).unwrap_or_default())]
     SubjectMap { path: Option<PathBuf>, problem: String },
     #[error("consent of epoch {given} is over; {current} is the oldest still valid")]

@@ -14,20 +14,19 @@
 //!
 //! A network is an ONNX file with a description beside it, see [`spec::ModelSpec`].
 
-#![allow(dead_code, unused_imports)]
-
 pub mod decode;
 mod error;
 pub mod face;
 pub mod frame;
 pub mod geometry;
+mod model;
 pub mod preprocess;
 pub mod runtime;
 pub mod spec;
 pub mod subject;
 
 pub use error::Error;
-pub use face::{FaceAnalyzer, FaceOptions, TrackedFace, Verdict};
+pub use face::{Allowed, FaceAnalyzer, FaceOptions, TrackedFace, Verdict};
 pub use frame::{ColorModel, Component, Frame, Matrix, Range};
 pub use geometry::Rect;
 pub use runtime::{Device, inference_calls};

@@ -1,9 +1,23 @@
 //! Faces: found, followed, described, and whether they may be targeted.
+//!
+//! [`FaceAnalyzer`] is the whole; [`Detector`], [`AgeGender`], [`Expression`] and [`Landmarks`] are its networks, each
+//! usable alone under its permit.
 
 mod analyzer;
+mod attributes;
+mod detector;
+mod fusion;
+mod ids;
+mod minors;
 mod options;
+mod people;
+mod portrait;
+mod tracker;
 mod types;
 
-pub use analyzer::{CropRequest, Crops, DetectorInput, FaceAnalyzer};
+pub use analyzer::{Allowed, CropRequest, Crops, FaceAnalyzer};
+pub use attributes::{AgeGender, Expression, Landmarks};
+pub use detector::{Detector, DetectorInput};
 pub use options::FaceOptions;
+pub use portrait::Portrait;
 pub use types::{Age, Emotion, FaceStats, Gender, Label, TrackedFace, Verdict};

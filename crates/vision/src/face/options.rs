@@ -13,6 +13,9 @@ pub struct FaceOptions {
     pub load: LoadOptions,
     /// Least confidence of a detection, 0..=1. `None`: the model's.
     pub threshold: Option<f32>,
+    /// Longer side in pixels of the picture that the detector sees, rounded up to what the network can take; only for
+    /// models that take any size. `None`: the model's.
+    pub detector_size: Option<u32>,
     /// Time between two descriptions of one face.
     pub reclassify_interval: Duration,
     /// How long a face may go undetected before its track ends.
@@ -34,6 +37,7 @@ impl Default for FaceOptions {
             expression: Some("expression".into()),
             load: LoadOptions { fallback: true, ..LoadOptions::default() },
             threshold: None,
+            detector_size: None,
             reclassify_interval: Duration::from_millis(500),
             max_missing: Duration::from_secs(1),
             gender_threshold: 0.8,

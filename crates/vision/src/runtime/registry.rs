@@ -21,9 +21,9 @@ pub struct LoadOptions {
 
 /// A network and, where it is not on the wanted device, why.
 #[derive(Clone)]
-pub struct Loaded {
-    pub network: Arc<dyn Network>,
-    pub note: Option<String>,
+pub(crate) struct Loaded {
+    pub(crate) network: Arc<dyn Network>,
+    pub(crate) note: Option<String>,
 }
 
 impl std::fmt::Debug for Loaded {
@@ -47,7 +47,7 @@ static NETWORKS: LazyLock<Mutex<HashMap<Key, Weak<dyn Network>>>> = LazyLock::ne
 ///
 /// # Errors
 /// The file is missing or damaged, ONNX Runtime cannot be opened, or (without `fallback`) the device cannot start.
-pub fn load(file: &Path, options: &LoadOptions) -> Result<Loaded> {
+pub(crate) fn load(file: &Path, options: &LoadOptions) -> Result<Loaded> {
     let mut note = None;
     let mut last = None;
     for device in options.device.candidates() {

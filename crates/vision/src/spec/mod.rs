@@ -34,6 +34,8 @@ mod find;
 mod read;
 
 pub use find::{find, find_in, models_dir};
+pub(crate) use read::MAX_INPUT_SIDE;
+pub use read::SpecError;
 
 use serde::{Deserialize, Serialize};
 

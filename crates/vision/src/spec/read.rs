@@ -3,7 +3,7 @@ use crate::{Error, Result};
 use std::path::Path;
 
 /// Largest side of a network's input; above it a description is surely mistaken.
-const MAX_INPUT_SIDE: u32 = 4096;
+pub(crate) const MAX_INPUT_SIDE: u32 = 4096;
 
 impl ModelSpec {
     /// Reads the description beside an `.onnx` file (same name, `.toml`), and its labels file if it names one.

@@ -16,12 +16,13 @@ impl Default for Clockwork {
 }
 
 impl Clockwork {
-    /// Takes in the caps' frames per second; 0 is "variable".
-    pub fn set_rate(&mut self, fps: gst::Fraction) {
+    /// Takes in the caps' frames per second; 0 is "variable". Returns what a frame lasts, as far as that can be said.
+    pub fn set_rate(&mut self, fps: gst::Fraction) -> gst::ClockTime {
         let parts = u64::try_from(fps.numer()).ok().zip(u64::try_from(fps.denom()).ok());
         self.frame = parts.filter(|(frames, _)| *frames > 0).map_or(UNKNOWN, |(frames, seconds)| {
             gst::ClockTime::from_nseconds(seconds * 1_000_000_000 / frames)
         });
+        self.frame
     }
 
     /// A new stream, or a jump in time that is known of.

@@ -6,7 +6,7 @@ use crate::analysis::Worker;
 use facialads_consent::{Demographics, Emotion, Measurement, Permit, Stamp, WallClock, Zone, permit};
 use facialads_vision::{
     Error, FaceAnalyzer, FaceOptions, Frame,
-    face::{CropRequest, Crops, DetectorInput},
+    face::{Allowed, CropRequest, Crops, DetectorInput},
     runtime::LoadOptions,
 };
 use std::{
@@ -26,48 +26,43 @@ pub struct Look<'a> {
 pub struct Engine {
     analyzer: Arc<FaceAnalyzer>,
     worker: Option<Worker<Job, Done>>,
-    detections: Interval,
-    descriptions: Interval,
+    inference_interval: u32,
+    reclassify_interval: u32,
+    /// Frames since the last detection.
+    since: u32,
     emotion: bool,
 }
 
-/// Counts frames up to the next time that something is due.
-struct Interval {
-    every: u32,
-    since: u32,
+/// Permits to describe the people on one frame, as far as they are given.
+pub struct Permits {
+    demographics: Option<Permit<Demographics>>,
+    emotion: Option<Permit<Emotion>>,
+    adult: bool,
 }
 
-impl Interval {
-    fn new(every: u32) -> Self {
-        Self { every: every.max(1), since: u32::MAX }
+impl Permits {
+    pub fn allowed(&self) -> Allowed<'_> {
+        Allowed {
+            demographics: self.demographics.as_ref(),
+            emotion: self.emotion.as_ref(),
+            adult_declared: self.adult,
+        }
     }
-    fn tick(&mut self) {
-        self.since = self.since.saturating_add(1);
-    }
-    fn due(&self) -> bool {
-        self.since >= self.every
-    }
-    fn done(&mut self) {
-        self.since = 0;
-    }
-    fn restart(&mut self) {
-        self.since = u32::MAX;
-    }
+}
+
+/// What is to be done with a frame, decided before it is mapped.
+pub struct Plan {
+    detect: bool,
+    describe: Vec<CropRequest>,
+    permits: Permits,
 }
 
 /// One frame's work: small pictures and the permits to look at them, never the frame.
 struct Job {
     detect: Option<(Permit<Measurement>, DetectorInput, Zone)>,
-    describe: Option<Description>,
+    describe: Option<(Permits, Crops)>,
     now: Duration,
     handed_in: Instant,
-}
-
-struct Description {
-    demographics: Option<Permit<Demographics>>,
-    emotion: Option<Permit<Emotion>>,
-    crops: Crops,
-    adult: bool,
 }
 
 /// What came of a job; what was learned is in the analyzer.
@@ -81,12 +76,12 @@ struct Done {
 impl Engine {
     /// Loads the networks; slow.
     pub fn load(settings: &Settings) -> Result<Self, Error> {
-        let analyzer = Arc::new(FaceAnalyzer::new(&options(settings)?)?);
         Ok(Self {
-            analyzer,
+            analyzer: Arc::new(FaceAnalyzer::new(&options(settings)?)?),
             worker: None,
-            detections: Interval::new(settings.inference_interval),
-            descriptions: Interval::new(settings.reclassify_interval),
+            inference_interval: settings.inference_interval,
+            reclassify_interval: settings.reclassify_interval,
+            since: u32::MAX,
             emotion: settings.emotion,
         })
     }
@@ -95,10 +90,15 @@ impl Engine {
         &self.analyzer
     }
 
+    /// Frames last this long from here on: the reclassify interval is counted in them.
+    pub fn set_frame_time(&self, frame: Duration) {
+        self.analyzer.set_reclassify_interval(frame.saturating_mul(self.reclassify_interval));
+    }
+
     /// From here on inference runs on a thread of its own.
     pub fn run_beside_the_stream(&mut self) -> std::io::Result<()> {
         let analyzer = self.analyzer.clone();
-        self.worker = Some(Worker::start("faceanalyze", move |job| work(&analyzer, job))?);
+        self.worker = Some(Worker::start("faceanalyze", move |job| work(&analyzer, &job))?);
         Ok(())
     }
 
@@ -108,90 +108,76 @@ impl Engine {
             worker.forget();
         }
         self.analyzer.reset();
-        self.detections.restart();
-        self.descriptions.restart();
+        self.since = u32::MAX;
     }
 
-    /// Counts a frame that carries consent. Whether it needs to be mapped at all.
-    pub fn tick(&mut self, look: &Look, stats: &mut Stats) -> bool {
-        self.detections.tick();
-        self.descriptions.tick();
-        let free = self.worker.as_ref().is_none_or(Worker::is_free);
-        if self.detections.due() && !free {
-            stats.skipped += 1;
+    /// Counts a frame that carries consent, and decides what to do with it. `None`: it need not be mapped.
+    pub fn plan(&mut self, look: &Look, stats: &mut Stats) -> Option<Plan> {
+        self.since = self.since.saturating_add(1);
+        let detect = self.since >= self.inference_interval;
+        if self.worker.as_ref().is_some_and(|worker| !worker.is_free()) {
+            stats.skipped += u64::from(detect);
+            return None;
         }
-        free && (self.detections.due() || !self.requests(look).2.is_empty())
+        let permits = self.permits(look);
+        // In step, faces are found first and asked for afterwards.
+        let describe = if detect && self.worker.is_none() {
+            Vec::new()
+        } else {
+            self.analyzer.crops_due(&permits.allowed(), look.now)
+        };
+        (detect || !describe.is_empty()).then_some(Plan { detect, describe, permits })
     }
 
-    /// Looks at a frame that [`Engine::tick`] asked for: in step with the stream waits for the result, beside it does not.
-    pub fn look(&mut self, frame: &Frame, look: &Look, stats: &mut Stats) -> Result<(), Error> {
-        let detect = self.small_picture(frame, look);
-        if detect.is_some() {
-            stats.analysed += 1;
-        }
-        let mut job = Job { detect, describe: None, now: look.now, handed_in: Instant::now() };
-        if self.worker.is_none() {
-            // Faces are found first, so that they are described as they are in this very frame.
-            account(work(&self.analyzer, job), stats)?;
-            let describe = self.crops(frame, look);
-            let job = Job { detect: None, describe, now: look.now, handed_in: Instant::now() };
-            return account(work(&self.analyzer, job), stats);
-        }
-        job.describe = self.crops(frame, look);
-        let worth_it = job.detect.is_some() || job.describe.is_some();
-        if let Some(worker) = self.worker.as_ref().filter(|_| worth_it)
-            && worker.submit(job).is_err()
-        {
+    /// Looks at a frame as planned: in step with the stream waits for the result, beside it does not.
+    pub fn look(&mut self, frame: &Frame, plan: Plan, look: &Look, stats: &mut Stats) -> Result<(), Error> {
+        let detect = if plan.detect { self.small_picture(frame, look) } else { None };
+        stats.analysed += u64::from(detect.is_some());
+        let job = |detect, describe| Job { detect, describe, now: look.now, handed_in: Instant::now() };
+        let Some(worker) = &self.worker else {
+            let (mut requests, mut permits) = (plan.describe, plan.permits);
+            if detect.is_some() {
+                account(work(&self.analyzer, &job(detect, None)), stats)?;
+                permits = self.permits(look);
+                requests = self.analyzer.crops_due(&permits.allowed(), look.now);
+            }
+            let describe = self.crops(frame, &requests).map(|crops| (permits, crops));
+            return account(work(&self.analyzer, &job(None, describe)), stats);
+        };
+        let describe = self.crops(frame, &plan.describe).map(|crops| (plan.permits, crops));
+        let worth_it = detect.is_some() || describe.is_some();
+        if worth_it && worker.submit(job(detect, describe)).is_err() {
             stats.skipped += 1;
         }
         Ok(())
     }
 
-    /// The frame as the detector wants it, if it is due and allowed.
+    /// The frame as the detector wants it, if that is allowed.
     fn small_picture(
         &mut self,
         frame: &Frame,
         look: &Look,
     ) -> Option<(Permit<Measurement>, DetectorInput, Zone)> {
-        if !self.detections.due() {
-            return None;
-        }
         let permit = permit(Some(look.stamp), 0, look.wall).ok()?;
-        self.detections.done();
+        self.since = 0;
         Some((permit, self.analyzer.shrink(frame), look.stamp.zone))
     }
 
-    /// The pictures of faces that are due for a description and may be described.
-    fn crops(&mut self, frame: &Frame, look: &Look) -> Option<Description> {
-        let (demographics, emotion, requests) = self.requests(look);
+    fn crops(&self, frame: &Frame, requests: &[CropRequest]) -> Option<Crops> {
         if requests.is_empty() {
             return None;
         }
-        self.descriptions.done();
-        let crops = self.analyzer.cut(frame, &requests);
-        (!crops.is_empty()).then_some(Description { demographics, emotion, crops, adult: look.stamp.adult })
+        Some(self.analyzer.cut(frame, requests)).filter(|crops| !crops.is_empty())
     }
 
-    fn requests(
-        &self,
-        look: &Look,
-    ) -> (Option<Permit<Demographics>>, Option<Permit<Emotion>>, Vec<CropRequest>) {
-        let (demographics, emotion) = self.attributes(look);
-        let requests = if self.descriptions.due() {
-            let adult = look.stamp.adult;
-            self.analyzer.crops_due(demographics.as_ref(), emotion.as_ref(), adult, look.now)
-        } else {
-            Vec::new()
-        };
-        (demographics, emotion, requests)
-    }
-
-    /// The permits to describe, as far as they are given for the people who are there now.
-    pub fn attributes(&self, look: &Look) -> (Option<Permit<Demographics>>, Option<Permit<Emotion>>) {
+    /// The permits to describe the people who are there now.
+    pub fn permits(&self, look: &Look) -> Permits {
         let faces = self.analyzer.count(look.now);
-        let demographics = permit(Some(look.stamp), faces, look.wall).ok();
-        let emotion = if self.emotion { permit(Some(look.stamp), faces, look.wall).ok() } else { None };
-        (demographics, emotion)
+        Permits {
+            demographics: permit(Some(look.stamp), faces, look.wall).ok(),
+            emotion: if self.emotion { permit(Some(look.stamp), faces, look.wall).ok() } else { None },
+            adult: look.stamp.adult,
+        }
     }
 
     /// Takes in what the worker has finished. The first failure comes back; counted are all.
@@ -220,25 +206,23 @@ fn options(settings: &Settings) -> Result<FaceOptions, Error> {
             instance: settings.model_instance_id.clone().unwrap_or_default(),
         },
         threshold: (settings.threshold > 0.0).then_some(settings.threshold),
-        // Counted in frames, here.
-        reclassify_interval: Duration::ZERO,
+        detector_size: (settings.detector_size > 0).then_some(settings.detector_size),
         seed: (settings.seed != 0).then_some(settings.seed),
         ..FaceOptions::default()
     })
 }
 
 /// The slow part. Detection comes first: it corrects the tracks that the description is entered under.
-fn work(analyzer: &FaceAnalyzer, job: Job) -> Done {
+fn work(analyzer: &FaceAnalyzer, job: &Job) -> Done {
     let mut done = Done { detection: None, description: None, latency: Duration::ZERO, result: Ok(()) };
     if let Some((permit, input, zone)) = &job.detect {
         let begun = Instant::now();
         done.result = analyzer.detect(permit, input, *zone, job.now).map(drop);
         done.detection = Some(begun.elapsed());
     }
-    if let (Ok(()), Some(d)) = (&done.result, &job.describe) {
+    if let (Ok(()), Some((permits, crops))) = (&done.result, &job.describe) {
         let begun = Instant::now();
-        let (demographics, emotion) = (d.demographics.as_ref(), d.emotion.as_ref());
-        done.result = analyzer.describe(demographics, emotion, &d.crops, d.adult, job.now);
+        done.result = analyzer.describe(&permits.allowed(), crops, job.now);
         done.description = Some(begun.elapsed());
     }
     done.latency = job.handed_in.elapsed();

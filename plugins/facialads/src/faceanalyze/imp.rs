@@ -139,14 +139,17 @@ impl BaseTransformImpl for FaceAnalyze {
                 self.warn_unanalysed(&error.to_string());
                 None
             }
-            Err(error) => return Err(gst::error_msg!(gst::ResourceError::NotFound, ["{error}"])),
+            Err(error) => return Err(gst::error_msg!(gst::ResourceError::NotFound, ("{}", error))),
         };
         if let Some(engine) = &engine {
             let analyzer = engine.analyzer();
             for note in analyzer.notes() {
                 warn(&*self.obj(), gst::ResourceError::Settings, "note", note);
             }
-            lock(&self.in_use).model = analyzer.detector_model().to_owned();
+            let runtime = facialads_vision::runtime::library_version().unwrap_or_default();
+            let model = analyzer.detector_model().to_owned();
+            *lock(&self.in_use) =
+                InUse { model, runtime: format!("ONNX Runtime {runtime}"), running_async: false };
         }
         *lock(&self.analyzer) = engine.as_ref().map(|engine| engine.analyzer().clone());
         *lock(&self.state) = State { engine, ..State::default() };
@@ -166,7 +169,10 @@ impl BaseTransformImpl for FaceAnalyze {
         let info = gst_video::VideoInfo::from_caps(incaps)
             .map_err(|_| gst::loggable_error!(CAT, "caps {incaps} describe no picture"))?;
         let mut state = lock(&self.state);
-        state.clock.set_rate(info.fps());
+        let frame = state.clock.set_rate(info.fps());
+        if let Some(engine) = &state.engine {
+            engine.set_frame_time(frame.into());
+        }
         state.reader = match Reader::new(&info) {
             Ok(reader) => Some(reader),
             Err(error) => {

@@ -100,10 +100,10 @@ impl FaceAnalyze {
         // Not the shared ones: `stats` can be read while a network runs.
         let mut stats = lock(&self.stats).clone();
         let mut result = engine.collect(&mut stats).map_err(|e| e.to_string());
-        if engine.tick(&look, &mut stats)
-            && let Some(reader) = &mut state.reader
+        if let Some(reader) = &mut state.reader
+            && let Some(plan) = engine.plan(&look, &mut stats)
         {
-            let looked = match reader.look(buffer, |frame| engine.look(frame, &look, &mut stats)) {
+            let looked = match reader.look(buffer, |frame| engine.look(frame, plan, &look, &mut stats)) {
                 Ok(looked) => looked.map_err(|e| e.to_string()),
                 Err(unreadable) => {
                     stats.errors += 1;
@@ -133,11 +133,11 @@ impl FaceAnalyze {
         let Some(info) = state.reader.as_ref().map(|reader| reader.info().clone()) else { return };
         let look = Look { stamp, now: now.into(), wall: wall_clock() };
         let Ok(measurement) = permit::<Measurement>(Some(stamp), 0, look.wall) else { return };
-        let (demographics, emotion) = engine.attributes(&look);
+        let permits = engine.permits(&look);
         let analyzer = engine.analyzer();
-        let tracked = analyzer.faces(&measurement, demographics.as_ref(), emotion.as_ref(), look.now);
-        let personal = permit(Some(stamp), tracked.len(), look.wall).ok();
-        let verdict = analyzer.targeting(personal.as_ref(), look.now);
+        let tracked = analyzer.faces(&measurement, &permits.allowed(), look.now);
+        let personal = permit(Some(stamp), analyzer.count(look.now), look.wall).ok();
+        let verdict = analyzer.targeting(personal.as_ref(), stamp.adult, look.now);
         let (width, height) = (info.width(), info.height());
         let faces: Vec<Face> =
             tracked.into_iter().map(|face| attach::face(face, analyzer, width, height)).collect();
@@ -180,7 +180,7 @@ impl FaceAnalyze {
         gst::element_imp_error!(
             self,
             gst::LibraryError::Settings,
-            ["emotion=true is refused here: {}. Set emotion=false", Refusal::Site(site)]
+            ("emotion=true is refused here: {}. Set emotion=false", Refusal::Site(site))
         );
         gst::FlowError::Error
     }
@@ -210,7 +210,7 @@ impl FaceAnalyze {
             self.warn(state, "failed", &format!("{problem}; pictures pass without being looked at"));
             return Ok(());
         }
-        gst::element_imp_error!(self, gst::StreamError::Failed, ["{problem}"]);
+        gst::element_imp_error!(self, gst::StreamError::Failed, ("{}", problem));
         Err(gst::FlowError::Error)
     }
 }

@@ -133,7 +133,7 @@ impl BaseTransformImpl for SubjectClassify {
                 self.warn_unclassified(&error.to_string());
                 None
             }
-            Err(error) => return Err(gst::error_msg!(gst::ResourceError::NotFound, ["{error}"])),
+            Err(error) => return Err(gst::error_msg!(gst::ResourceError::NotFound, ("{}", error))),
         };
         if let Some(engine) = &engine {
             for note in engine.classifier().notes() {
@@ -326,7 +326,7 @@ impl SubjectClassify {
             self.warn(state, "failed", &format!("{problem}; such pictures are not classified"));
             return Ok(());
         }
-        gst::element_imp_error!(self, gst::StreamError::Failed, ["{problem}"]);
+        gst::element_imp_error!(self, gst::StreamError::Failed, ("{}", problem));
         Err(gst::FlowError::Error)
     }
 

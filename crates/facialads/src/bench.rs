@@ -1,0 +1,161 @@
+//! `facialads bench`: how much of the bare networks' speed the elements keep, and what the others cost.
+//!
+//! All on the same frames, decoded beforehand, in one process and in interleaved runs, so that whatever else the machine
+//! is doing meets every row alike; figures are medians.
+
+mod bare;
+mod frames;
+mod pipeline;
+mod table;
+
+use anyhow::{Context, Result, bail};
+use facialads_consent::{Basis, Policy, Purpose, Purposes, Site, Stamp, Zone, wall_clock};
+use frames::Frames;
+use std::path::PathBuf;
+use table::{Report, Row};
+
+/// Measures each element against bare inference, or against `identity`, on the same frames.
+#[derive(clap::Args)]
+pub struct Command {
+    /// A clip with people, for face analysis
+    #[arg(long, value_name = "FILE")]
+    faces: PathBuf,
+    /// A clip of a programme, for everything else
+    #[arg(long, value_name = "FILE")]
+    programme: PathBuf,
+    /// Frames of each clip
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    frames: u32,
+    /// Interleaved runs of which the median is told
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    runs: u32,
+    /// Where networks run: cpu
+    #[arg(long, default_value = "cpu")]
+    provider: String,
+    /// Compare the provider's results with the CPU's instead of measuring speed
+    #[arg(long)]
+    check: bool,
+    /// Write the result there as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+pub fn run(command: Command) -> Result<()> {
+    let provider: facialads_vision::Device = command.provider.parse()?;
+    if !matches!(provider, facialads_vision::Device::Auto | facialads_vision::Device::Cpu) {
+        bail!("provider {provider} is not available in this build; only cpu is");
+    }
+    if command.check {
+        println!("check: this build has the CPU only, so there is nothing to compare it with");
+        return Ok(());
+    }
+    gst::init().context("GStreamer cannot be started")?;
+    facialads_meta::init();
+    pipeline::need_plugin()?;
+    let faces = Frames::decode(&command.faces, command.frames)?;
+    let programme = Frames::decode(&command.programme, command.frames)?;
+    let report = Report {
+        machine: table::machine(),
+        runtime: format!("ONNX Runtime {}", facialads_vision::runtime::library_version()?),
+        provider: provider.to_string(),
+        faces: faces.describe(&command.faces),
+        programme: programme.describe(&command.programme),
+        runs: command.runs,
+        rows: measure(&faces, &programme, command.runs)?,
+    };
+    print!("{report}");
+    if let Some(path) = &command.json {
+        let text = serde_json::to_string_pretty(&report)?;
+        std::fs::write(path, text + "\n").with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// A measurement: takes how long it took for all frames.
+type Measure<'a> = Box<dyn Fn() -> Result<std::time::Duration> + 'a>;
+
+fn measure(faces: &Frames, programme: &Frames, runs: u32) -> Result<Vec<Row>> {
+    let analyzer = bare::Faces::load()?;
+    let classifier = bare::Subject::load()?;
+    let store = pipeline::consent_store()?;
+    let gate = format!("consentgate screen=bench store={}", store.path().join("consent.db").display());
+    let pairs: Vec<(&str, u32, Measure, &str, Measure)> = vec![
+        (
+            "faceanalyze",
+            faces.count(),
+            Box::new(|| pipeline::analyse(faces, pipeline::FACES, Some(&consent()), "analysed")),
+            "detection and description",
+            Box::new(|| analyzer.all(faces, &consent())),
+        ),
+        (
+            "faceanalyze inference-interval=3",
+            faces.count(),
+            Box::new(|| pipeline::time(faces, pipeline::FACES_EVERY_THIRD, Some(&consent()))),
+            "detection alone",
+            Box::new(|| analyzer.detection(faces, &consent())),
+        ),
+        (
+            "subjectclassify interval=0",
+            programme.count(),
+            Box::new(|| pipeline::analyse(programme, pipeline::SUBJECT, None, "classified")),
+            "classification",
+            Box::new(|| classifier.all(programme)),
+        ),
+        (
+            "subjectclassify",
+            programme.count(),
+            Box::new(|| pipeline::time(programme, "subjectclassify async=false", None)),
+            "identity",
+            Box::new(|| pipeline::time(programme, "identity", None)),
+        ),
+        (
+            "adinsert without a break",
+            programme.count(),
+            Box::new(|| pipeline::time(programme, pipeline::ADINSERT, None)),
+            "identity",
+            Box::new(|| pipeline::time(programme, "identity", None)),
+        ),
+        (
+            "consentgate, open",
+            programme.count(),
+            Box::new(|| pipeline::time(programme, &gate, None)),
+            "identity",
+            Box::new(|| pipeline::time(programme, "identity", None)),
+        ),
+    ];
+    let (pairs, missing): (Vec<_>, Vec<_>) =
+        pairs.into_iter().partition(|(what, ..)| pipeline::has_element(what));
+    for (what, ..) in missing {
+        eprintln!("{what}: this plugin has no such element; left out");
+    }
+    let mut times = vec![(Vec::new(), Vec::new()); pairs.len()];
+    for run in 0..runs {
+        for ((what, frames, element, _, reference), times) in pairs.iter().zip(&mut times) {
+            let speed = |took: std::time::Duration| f64::from(*frames) / took.as_secs_f64().max(1e-9);
+            times.0.push(speed(element().with_context(|| format!("{what}, run {run}"))?));
+            times.1.push(speed(reference().with_context(|| format!("reference of {what}, run {run}"))?));
+        }
+        eprint!("\rrun {} of {runs}", run + 1);
+    }
+    eprintln!();
+    let rows = pairs.iter().zip(times);
+    Ok(rows.map(|((what, .., reference, _), times)| Row::new(what, times.0, reference, times.1)).collect())
+}
+
+/// One adult's consent to everything but emotion, for the time of the measurement.
+fn consent() -> Stamp {
+    Stamp {
+        purposes: Purposes::all().without(Purpose::Emotion),
+        epoch: 1,
+        // As many as may be in the clip: each face is to be described.
+        max_faces: 100,
+        adult: true,
+        zone: Zone::FULL,
+        basis: Basis::ViewerConsent,
+        site: Site::Public,
+        policy: Policy::Strict,
+        screen: "bench".into(),
+        expires: wall_clock().saturating_add(3_600_000_000_000),
+        receipts: Vec::new(),
+    }
+}

@@ -1,0 +1,60 @@
+//! The networks without a pipeline: what an element is measured against.
+
+use super::frames::Frames;
+use anyhow::Result;
+use facialads_consent::{Demographics, Permit, Stamp, permit, wall_clock};
+use facialads_vision::{FaceAnalyzer, FaceOptions, SubjectClassifier, SubjectOptions, face::Allowed};
+use std::time::{Duration, Instant};
+
+pub struct Faces(FaceAnalyzer);
+
+impl Faces {
+    pub fn load() -> Result<Self> {
+        let options =
+            FaceOptions { expression: None, reclassify_interval: Duration::ZERO, ..FaceOptions::default() };
+        Ok(Self(FaceAnalyzer::new(&options)?))
+    }
+
+    /// Finds the faces of every frame.
+    pub fn detection(&self, frames: &Frames, stamp: &Stamp) -> Result<Duration> {
+        self.0.reset();
+        let begun = Instant::now();
+        frames.each(|frame, now| {
+            let Ok(measurement) = permit(Some(stamp), 0, wall_clock()) else { return Ok(()) };
+            self.0.detect(&measurement, &self.0.shrink(frame), stamp.zone, now).map(drop)
+        })?;
+        Ok(begun.elapsed())
+    }
+
+    /// Finds and describes the faces of every frame.
+    pub fn all(&self, frames: &Frames, stamp: &Stamp) -> Result<Duration> {
+        self.0.reset();
+        let begun = Instant::now();
+        frames.each(|frame, now| {
+            let Ok(measurement) = permit(Some(stamp), 0, wall_clock()) else { return Ok(()) };
+            let count = self.0.detect(&measurement, &self.0.shrink(frame), stamp.zone, now)?;
+            let demographics: Option<Permit<Demographics>> = permit(Some(stamp), count, wall_clock()).ok();
+            let allowed =
+                Allowed { demographics: demographics.as_ref(), emotion: None, adult_declared: stamp.adult };
+            let due = self.0.crops_due(&allowed, now);
+            self.0.describe(&allowed, &self.0.cut(frame, &due), now)
+        })?;
+        Ok(begun.elapsed())
+    }
+}
+
+pub struct Subject(SubjectClassifier);
+
+impl Subject {
+    pub fn load() -> Result<Self> {
+        Ok(Self(SubjectClassifier::new(&SubjectOptions::default())?))
+    }
+
+    /// Classifies every frame.
+    pub fn all(&self, frames: &Frames) -> Result<Duration> {
+        self.0.reset();
+        let begun = Instant::now();
+        frames.each(|frame, now| self.0.classify(&self.0.shrink(frame), now))?;
+        Ok(begun.elapsed())
+    }
+}

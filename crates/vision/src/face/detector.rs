@@ -1,0 +1,203 @@
+//! Finding faces in one frame.
+
+use crate::{
+    Frame, Rect, Result,
+    decode::{self, Detection, DetectionDecoder},
+    model::Model,
+    preprocess::{Placement, picture},
+    runtime::LoadOptions,
+    spec::{self, Role, SecondPass},
+};
+use facialads_consent::{Measurement, Permit};
+
+/// The best detector, and the one that every installation has.
+const PREFERRED: &str = "yunet";
+const FALLBACK: &str = "ssd-mobilenet-v1";
+/// As many faces as a pass may find.
+const MOST_FACES: usize = 100;
+/// A box that the other pass found too may show a part of a face only: it is a duplicate if this much of it lies inside the
+/// other box and it is not much smaller. A much smaller box inside a larger one is another face, such as a child's.
+const DUPLICATE_INSIDE: f32 = 0.8;
+const DUPLICATE_AREA: f32 = 0.25;
+
+/// A face detection network. [`super::FaceAnalyzer`] is this with a memory.
+pub struct Detector {
+    model: Model,
+    decoder: Box<dyn DetectionDecoder>,
+    threshold: f32,
+    iou: f32,
+    notes: Vec<String>,
+}
+
+/// A frame made small for the detector. Holds no reference to the frame.
+pub struct DetectorInput {
+    frame: (u32, u32),
+    passes: Vec<Pass>,
+    /// Which memory it belongs to; see [`super::FaceAnalyzer`].
+    pub(super) generation: u64,
+}
+
+struct Pass {
+    placement: Placement,
+    values: Vec<f32>,
+    second: Option<SecondPass>,
+}
+
+impl DetectorInput {
+    /// Width and height of the frame.
+    pub(super) fn frame_size(&self) -> (f32, f32) {
+        (self.frame.0 as f32, self.frame.1 as f32)
+    }
+}
+
+impl Detector {
+    /// `model`: name of an installed model or path of an `.onnx` file; `None`: `yunet` where it is installed, else
+    /// `ssd-mobilenet-v1`. `threshold`: least confidence, 0..=1; `None`: the model's.
+    ///
+    /// # Errors
+    /// The model is missing, damaged or unfit, ONNX Runtime cannot be opened, or the device cannot start.
+    pub fn load(model: Option<&str>, threshold: Option<f32>, options: &LoadOptions) -> Result<Self> {
+        let mut notes = Vec::new();
+        let name = match model {
+            Some(name) => name,
+            None if spec::find(PREFERRED).is_ok() => PREFERRED,
+            None => {
+                notes.push(format!(
+                    "the detector {PREFERRED} is not installed; {FALLBACK} finds half as many faces in a fifth of the speed \
+                     (`facialads models install {PREFERRED}`)"
+                ));
+                FALLBACK
+            }
+        };
+        let model = Model::load(name, Role::FaceDetector, options)?;
+        let decoder = decode::detector(model.spec(), model.describe())?;
+        notes.extend(model.note().map(str::to_owned));
+        let threshold = threshold.or(model.spec().threshold).unwrap_or_else(|| decoder.default_threshold());
+        let iou = model.spec().iou.unwrap_or_else(|| decoder.default_iou());
+        Ok(Self { model, decoder, threshold, iou, notes })
+    }
+
+    /// The same with a larger or smaller picture: `side` pixels along the longer side, rounded up to what the network can
+    /// take. Larger finds smaller faces and takes longer.
+    ///
+    /// # Errors
+    /// [`Error::Size`]: the network takes pictures of one size only, or none this large.
+    pub fn sized(mut self, side: u32) -> Result<Self> {
+        self.model.resize(side)?;
+        Ok(self)
+    }
+
+    /// Name of the model, for metadata.
+    pub fn name(&self) -> &str {
+        &self.model.spec().name
+    }
+    /// What an operator should know.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+    /// Runs of the network per picture.
+    pub fn passes(&self) -> u64 {
+        1 + u64::from(self.model.spec().second_pass.is_some())
+    }
+
+    /// The frame as the network wants it.
+    pub fn shrink(&self, frame: &Frame) -> DetectorInput {
+        let input = &self.model.spec().input;
+        let second = self.model.spec().second_pass;
+        let pass = |second: Option<SecondPass>| {
+            let part = second.map_or(1.0, |s| s.scale);
+            let placement = Placement::of_frame(frame.width(), frame.height(), input, part);
+            Pass { values: picture(frame, &placement, input), placement, second }
+        };
+        let passes = std::iter::once(pass(None)).chain(second.map(|s| pass(Some(s)))).collect();
+        DetectorInput { frame: (frame.width(), frame.height()), passes, generation: 0 }
+    }
+
+    /// The faces, in pixels of the frame and clipped to it, most confident first.
+    ///
+    /// # Errors
+    /// The network failed, or gave outputs that do not belong to its input.
+    pub fn detect(&self, permit: &Permit<Measurement>, input: &DetectorInput) -> Result<Vec<Detection>> {
+        let (width, height) = input.frame_size();
+        let mut found: Vec<Detection> = Vec::new();
+        for pass in &input.passes {
+            let of_pass = self.detect_pass(permit, pass, width.max(height))?;
+            found = merge(found, of_pass, self.iou);
+        }
+        for face in &mut found {
+            face.bounds = face.bounds.clipped(width, height);
+        }
+        found.retain(|face| face.bounds.is_proper());
+        Ok(found)
+    }
+
+    fn detect_pass(
+        &self,
+        permit: &Permit<Measurement>,
+        pass: &Pass,
+        longer_side: f32,
+    ) -> Result<Vec<Detection>> {
+        let size = (pass.placement.out_width, pass.placement.out_height);
+        let runs = self.model.run_on_people(permit, &pass.values, size)?;
+        let (outputs, item) = Model::outputs_of(&runs, 0);
+        let threshold = pass.second.and_then(|s| s.threshold).unwrap_or(self.threshold).max(self.threshold);
+        let candidates = self.decoder.candidates(outputs, item, size, threshold)?;
+        let mut found = decode::suppress(candidates, self.iou, MOST_FACES);
+        for face in &mut found {
+            face.bounds = pass.placement.to_frame(&face.bounds);
+            if let Some(points) = &mut face.points {
+                for point in points {
+                    let there = pass.placement.to_frame(&Rect::new(point.0, point.1, 0.0, 0.0));
+                    *point = (there.x, there.y);
+                }
+            }
+        }
+        if let Some(second) = pass.second {
+            found.retain(|f| f.bounds.width.max(f.bounds.height) >= second.min_size * longer_side);
+        }
+        Ok(found)
+    }
+}
+
+/// Joins what two passes found.
+fn merge(first: Vec<Detection>, second: Vec<Detection>, iou: f32) -> Vec<Detection> {
+    let same = |a: &Detection, b: &Detection| {
+        let (small, large) = (a.bounds.area().min(b.bounds.area()), a.bounds.area().max(b.bounds.area()));
+        a.bounds.iou(&b.bounds) > iou
+            || (a.bounds.intersection_area(&b.bounds) > DUPLICATE_INSIDE * small
+                && small > DUPLICATE_AREA * large)
+    };
+    let mut all = first.clone();
+    for candidate in second {
+        let rivals: Vec<&Detection> = first.iter().filter(|f| same(f, &candidate)).collect();
+        if rivals.iter().all(|r| r.confidence < candidate.confidence) {
+            all.retain(|f| !rivals.contains(&f));
+            all.push(candidate);
+        }
+    }
+    all.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn face(x: f32, y: f32, side: f32, confidence: f32) -> Detection {
+        Detection { bounds: Rect::new(x, y, side, side), confidence, points: None }
+    }
+
+    #[test]
+    fn a_face_that_both_passes_found_counts_once() {
+        let merged = merge(vec![face(0.0, 0.0, 100.0, 0.8)], vec![face(4.0, 4.0, 100.0, 0.9)], 0.3);
+        assert_eq!(merged, [face(4.0, 4.0, 100.0, 0.9)]);
+        let part_of_it = merge(vec![face(10.0, 10.0, 60.0, 0.75)], vec![face(0.0, 0.0, 100.0, 0.9)], 0.5);
+        assert_eq!(part_of_it, [face(0.0, 0.0, 100.0, 0.9)]);
+    }
+
+    #[test]
+    fn a_small_face_in_front_of_a_large_one_is_kept() {
+        let merged = merge(vec![face(30.0, 30.0, 30.0, 0.8)], vec![face(0.0, 0.0, 100.0, 0.9)], 0.3);
+        assert_eq!(merged.len(), 2);
+    }
+}

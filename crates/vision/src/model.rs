@@ -1,0 +1,141 @@
+//! A network together with its description, checked against each other.
+
+use crate::{
+    Error, Result,
+    runtime::{self, Description, LoadOptions, Network, Tensor},
+    spec::{Layout, MAX_INPUT_SIDE, ModelSpec, Role},
+};
+use facialads_consent::{Permit, PurposeKind};
+use std::{path::Path, sync::Arc};
+
+/// A loaded network that fits its description.
+pub(crate) struct Model {
+    spec: ModelSpec,
+    network: Arc<dyn Network>,
+    note: Option<String>,
+}
+
+impl Model {
+    /// `model`: the name of an installed model or the path of an `.onnx` file.
+    pub(crate) fn load(model: &str, role: Role, options: &LoadOptions) -> Result<Self> {
+        Self::open(&crate::spec::find(model)?, role, options)
+    }
+
+    pub(crate) fn open(file: &Path, role: Role, options: &LoadOptions) -> Result<Self> {
+        let spec = ModelSpec::beside(file)?;
+        if spec.role != role {
+            return Err(Error::Role { model: spec.name, found: spec.role.name(), wanted: role.name() });
+        }
+        let loaded = runtime::load(file, options)?;
+        check_input(&spec, loaded.network.describe())?;
+        Ok(Self {
+            note: loaded.note.map(|note| format!("{}: {note}", spec.name)),
+            spec,
+            network: loaded.network,
+        })
+    }
+
+    pub(crate) fn spec(&self) -> &ModelSpec {
+        &self.spec
+    }
+    /// Changes the size of the network's picture: `side` pixels along the longer side, rounded up to a size that it can take.
+    pub(crate) fn resize(&mut self, side: u32) -> Result<()> {
+        let input = &mut self.spec.input;
+        let fail = |problem: String| Error::Size { model: self.spec.name.clone(), side, problem };
+        let Some(multiple) = input.multiple else {
+            return Err(fail(format!("it takes pictures of {} x {} only", input.width, input.height)));
+        };
+        if side == 0 || side > MAX_INPUT_SIDE {
+            return Err(fail(format!("sides are 1 to {MAX_INPUT_SIDE} pixels")));
+        }
+        let longer = u64::from(input.width.max(input.height).max(1));
+        let scaled = |old: u32| {
+            let wanted = (u64::from(old) * u64::from(side)).div_ceil(longer);
+            // At most `MAX_INPUT_SIDE` and one step.
+            u32::try_from(wanted).unwrap_or(MAX_INPUT_SIDE).div_ceil(multiple).max(1) * multiple
+        };
+        (input.width, input.height) = (scaled(input.width), scaled(input.height));
+        Ok(())
+    }
+    pub(crate) fn describe(&self) -> &Description {
+        self.network.describe()
+    }
+    pub(crate) fn note(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+
+    /// Runs a network on pictures of people; the only way to do so. See [`Model::run`].
+    pub(crate) fn run_on_people<P: PurposeKind>(
+        &self,
+        _proof: &Permit<P>,
+        pictures: &[f32],
+        size: (usize, usize),
+    ) -> Result<Vec<Vec<Tensor>>> {
+        runtime::count_on_people();
+        self.run(pictures, size)
+    }
+
+    /// Runs a network on the programme. See [`Model::run`].
+    pub(crate) fn run_on_programme(&self, picture: &[f32], size: (usize, usize)) -> Result<Vec<Vec<Tensor>>> {
+        debug_assert_eq!(self.spec.role, Role::Subject);
+        self.run(picture, size)
+    }
+
+    /// Pictures of `size` (width, height), one after the other. Returns the outputs of each picture; where the network
+    /// takes them all at once, one set of outputs whose first dimension counts pictures. [`Model::outputs_of`] hides that.
+    fn run(&self, pictures: &[f32], (width, height): (usize, usize)) -> Result<Vec<Vec<Tensor>>> {
+        let per_picture = (3 * width * height).max(1);
+        let count = pictures.len() / per_picture;
+        let run = |values: &[f32], n: usize| match self.spec.input.layout {
+            Layout::Nchw => self.network.run(&[n, 3, height, width], values),
+            Layout::Nhwc => self.network.run(&[n, height, width, 3], values),
+        };
+        let fixed =
+            self.network.describe().inputs.first().and_then(|port| port.shape.first().copied().flatten());
+        if fixed.is_none() || fixed == Some(count) {
+            return Ok(vec![run(pictures, count)?]);
+        }
+        pictures.chunks_exact(per_picture).map(|picture| run(picture, 1)).collect()
+    }
+
+    /// Outputs and index in them of picture `index` of a run.
+    pub(crate) fn outputs_of(runs: &[Vec<Tensor>], index: usize) -> (&[Tensor], usize) {
+        match runs {
+            [all] => (all, index),
+            each => (each.get(index).map_or(&[], Vec::as_slice), 0),
+        }
+    }
+}
+
+/// Whether the network takes what the description says.
+fn check_input(spec: &ModelSpec, network: &Description) -> Result<()> {
+    let input = &spec.input;
+    let (width, height) = (input.width as usize, input.height as usize);
+    let (wanted, sides) = match input.layout {
+        Layout::Nchw => ([None, Some(3), Some(height), Some(width)], [2, 3]),
+        Layout::Nhwc => ([None, Some(height), Some(width), Some(3)], [1, 2]),
+    };
+    let found = network.inputs.first();
+    let fits = found.is_some_and(|port| {
+        port.shape.len() == 4
+            && port.shape[0].is_none_or(|batch| batch == 1)
+            && port.shape.iter().zip(&wanted[..]).all(|(f, w)| f.is_none() || w.is_none() || f == w)
+            && input.name.as_ref().is_none_or(|name| *name == port.name)
+    });
+    let free = |port: &runtime::Port| sides.iter().all(|i| port.shape.get(*i).is_some_and(Option::is_none));
+    let problem = match found {
+        Some(port) if !fits => {
+            let name = input.name.as_deref().unwrap_or("input");
+            let order =
+                if input.layout == Layout::Nchw { "[N, 3, height, width]" } else { "[N, height, width, 3]" };
+            let [_, a, b, c] = wanted.map(|d| d.map_or(0, |n| n));
+            format!("the description says the input is {name} [N, {a}, {b}, {c}] ({order}); found {port}")
+        }
+        Some(port) if input.multiple.is_some() && !free(port) => {
+            format!("the description gives input.multiple, but the input's size is fixed: {port}")
+        }
+        Some(_) => return Ok(()),
+        None => "it has no input".into(),
+    };
+    Err(Error::Shape { model: spec.name.clone(), decoder: spec.decoder.name(), problem })
+}

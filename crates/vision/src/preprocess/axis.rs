@@ -1,0 +1,104 @@
+//! Which samples of a row or column make an output sample, and with which weights.
+
+/// Two samples and a share of black for each output sample. Indices count from the frame's edge and are always valid;
+/// what lies beside the region has weight 0 and its share goes to `black`.
+pub(super) struct TwoTap {
+    pub(super) low: Vec<usize>,
+    pub(super) high: Vec<usize>,
+    pub(super) low_weight: Vec<f32>,
+    pub(super) high_weight: Vec<f32>,
+    pub(super) black: Vec<f32>,
+}
+
+/// One direction of a placement.
+#[derive(Clone, Copy)]
+pub(super) struct Side {
+    /// Region in the frame.
+    pub(super) start: usize,
+    pub(super) length: usize,
+    /// Where it lies on the canvas.
+    pub(super) offset: usize,
+    pub(super) canvas: f64,
+    pub(super) out: usize,
+}
+
+impl Side {
+    fn step(&self) -> f64 {
+        self.canvas / self.out as f64
+    }
+
+    /// Index in the frame and whether the region has it.
+    fn locate(&self, on_canvas: usize) -> (usize, bool) {
+        let inside = on_canvas.checked_sub(self.offset).filter(|i| *i < self.length);
+        (self.start + inside.unwrap_or(0), inside.is_some())
+    }
+}
+
+impl TwoTap {
+    pub(super) fn new(side: Side, half_pixel: bool) -> Self {
+        let mut axis = Self {
+            low: Vec::with_capacity(side.out),
+            high: Vec::with_capacity(side.out),
+            low_weight: Vec::with_capacity(side.out),
+            high_weight: Vec::with_capacity(side.out),
+            black: Vec::with_capacity(side.out),
+        };
+        let last = (side.canvas.ceil() as usize).saturating_sub(1);
+        // In single precision: the original computes the positions so, and ages change with a thousandth of a pixel.
+        let step = side.step() as f32;
+        for out in 0..side.out {
+            let position = if half_pixel {
+                ((out as f32 + 0.5) * step - 0.5).clamp(0.0, last as f32)
+            } else {
+                out as f32 * step
+            };
+            let low = (position.floor() as usize).min(last);
+            let high = (position.ceil() as usize).min(last);
+            let fraction = position - position.floor();
+            let (low, low_inside) = side.locate(low);
+            let (high, high_inside) = side.locate(high);
+            let low_weight = if low_inside { 1.0 - fraction } else { 0.0 };
+            let high_weight = if high_inside { fraction } else { 0.0 };
+            axis.low.push(low);
+            axis.high.push(high);
+            axis.low_weight.push(low_weight);
+            axis.high_weight.push(high_weight);
+            // Exactly 0 inside, so that it cannot disturb the sum.
+            axis.black.push(if low_inside && high_inside { 0.0 } else { 1.0 - low_weight - high_weight });
+        }
+        axis
+    }
+}
+
+/// Any number of neighbouring samples for each output sample: a triangle as wide as the reduction.
+pub(super) struct Triangle {
+    /// First sample in the frame, weights of it and those after it, share of black.
+    pub(super) taps: Vec<(usize, Vec<f32>, f32)>,
+}
+
+impl Triangle {
+    pub(super) fn new(side: Side) -> Self {
+        let step = side.step();
+        let reach = step.max(1.0);
+        let canvas = side.canvas.ceil() as usize;
+        let tap = |out: usize| {
+            let centre = (out as f64 + 0.5) * step;
+            let first = (centre - reach + 0.5).max(0.0) as usize;
+            let end = ((centre + reach + 0.5) as usize).clamp(first + 1, canvas.max(first + 1));
+            let weight = |i: usize| (1.0 - ((i as f64 + 0.5 - centre) / reach).abs()).max(0.0);
+            let total: f64 = (first..end).map(weight).sum();
+            let inside_first = first.max(side.offset).min(side.offset + side.length);
+            let inside_end = end.min(side.offset + side.length).max(inside_first);
+            let weights: Vec<f32> = (inside_first..inside_end)
+                .map(|i| (weight(i) / total.max(f64::MIN_POSITIVE)) as f32)
+                .collect();
+            let black = if inside_first == first && inside_end == end {
+                0.0
+            } else {
+                1.0 - weights.iter().sum::<f32>()
+            };
+            (side.start + inside_first - side.offset, weights, black)
+        };
+        Self { taps: (0..side.out).map(tap).collect() }
+    }
+}
