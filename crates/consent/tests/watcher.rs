@@ -440,7 +440,7 @@ fn wait_for(watcher: &Watcher, like: impl Fn(&Reading) -> bool) -> Reading {
 
 #[test]
 fn stopping_ends_it_and_leaves_it_closed() {
-    let mut watched = Watched::new();
+    let watched = Watched::new();
     watched.store().grant(&everything(), wall_clock()).unwrap();
     watched.until_open();
     watched.watcher.stop();

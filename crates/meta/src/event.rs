@@ -1,6 +1,7 @@
 //! Our custom events, typed.
 
-/// Sent downstream out of band by `consentgate` at each change. Whoever holds anything learned from faces under an
+/// Sent downstream by `consentgate` at each change, twice: out of band at once, and in the order of the buffers before
+/// the first that it concerns. Whoever holds anything learned from faces under an
 /// epoch older than this one drops it at once; with `open` false, also what was learned under this one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gate {
@@ -14,15 +15,23 @@ pub struct Gate {
 impl Gate {
     pub const NAME: &str = "facialads-consent";
 
+    /// Out of band: overtakes buffers that wait in queues.
     pub fn to_event(&self) -> gst::Event {
-        gst::event::CustomDownstreamOob::new(
-            gst::Structure::builder(Self::NAME)
-                .field("epoch", self.epoch)
-                .field("open", self.open)
-                .field("screen", &self.screen)
-                .field("reason", &self.reason)
-                .build(),
-        )
+        gst::event::CustomDownstreamOob::new(self.to_structure())
+    }
+
+    /// In the order of the buffers: after it comes no buffer of an older epoch.
+    pub fn to_serialized_event(&self) -> gst::Event {
+        gst::event::CustomDownstream::new(self.to_structure())
+    }
+
+    fn to_structure(&self) -> gst::Structure {
+        gst::Structure::builder(Self::NAME)
+            .field("epoch", self.epoch)
+            .field("open", self.open)
+            .field("screen", &self.screen)
+            .field("reason", &self.reason)
+            .build()
     }
 
     /// `None` if this is another event. One of ours that cannot be read comes back as a closed gate of the last epoch

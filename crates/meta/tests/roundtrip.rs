@@ -291,6 +291,9 @@ fn events_come_back() {
     let gate = Gate { epoch: 5, open: true, screen: "lobby".into(), reason: "a grant".into() };
     let event = gate.to_event();
     assert_eq!(event.type_(), gst::EventType::CustomDownstreamOob);
+    assert_eq!(Gate::parse(&event), Some(gate.clone()));
+    let event = gate.to_serialized_event();
+    assert_eq!(event.type_(), gst::EventType::CustomDownstream);
     assert_eq!(Gate::parse(&event), Some(gate));
 
     for running in [

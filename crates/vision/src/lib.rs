@@ -14,8 +14,6 @@
 //!
 //! A network is an ONNX file with a description beside it, see [`spec::ModelSpec`].
 
-#![allow(dead_code, unused_imports)]
-
 pub mod decode;
 mod error;
 pub mod face;

@@ -68,7 +68,7 @@ impl Model {
     pub(crate) fn run_on_people<P: PurposeKind>(
         &self,
         _proof: &Permit<P>,
-        pictures: Vec<f32>,
+        pictures: &[f32],
         size: (usize, usize),
     ) -> Result<Vec<Vec<Tensor>>> {
         runtime::count_on_people();
@@ -76,37 +76,26 @@ impl Model {
     }
 
     /// Runs a network on the programme. See [`Model::run`].
-    pub(crate) fn run_on_programme(
-        &self,
-        picture: Vec<f32>,
-        size: (usize, usize),
-    ) -> Result<Vec<Vec<Tensor>>> {
+    pub(crate) fn run_on_programme(&self, picture: &[f32], size: (usize, usize)) -> Result<Vec<Vec<Tensor>>> {
         debug_assert_eq!(self.spec.role, Role::Subject);
         self.run(picture, size)
     }
 
     /// Pictures of `size` (width, height), one after the other. Returns the outputs of each picture; where the network
     /// takes them all at once, one set of outputs whose first dimension counts pictures. [`Model::outputs_of`] hides that.
-    fn run(&self, pictures: Vec<f32>, (width, height): (usize, usize)) -> Result<Vec<Vec<Tensor>>> {
+    fn run(&self, pictures: &[f32], (width, height): (usize, usize)) -> Result<Vec<Vec<Tensor>>> {
         let per_picture = (3 * width * height).max(1);
         let count = pictures.len() / per_picture;
-        let shape = |n: usize| match self.spec.input.layout {
-            Layout::Nchw => vec![n, 3, height, width],
-            Layout::Nhwc => vec![n, height, width, 3],
-        };
-        let run = |values: Vec<f32>, n: usize| {
-            let tensor = Tensor::new(shape(n), values).ok_or_else(|| Error::Inference {
-                model: self.spec.name.clone(),
-                problem: "a picture of another size was given".into(),
-            })?;
-            self.network.run(&tensor)
+        let run = |values: &[f32], n: usize| match self.spec.input.layout {
+            Layout::Nchw => self.network.run(&[n, 3, height, width], values),
+            Layout::Nhwc => self.network.run(&[n, height, width, 3], values),
         };
         let fixed =
             self.network.describe().inputs.first().and_then(|port| port.shape.first().copied().flatten());
         if fixed.is_none() || fixed == Some(count) {
             return Ok(vec![run(pictures, count)?]);
         }
-        pictures.chunks_exact(per_picture).map(|picture| run(picture.to_vec(), 1)).collect()
+        pictures.chunks_exact(per_picture).map(|picture| run(picture, 1)).collect()
     }
 
     /// Outputs and index in them of picture `index` of a run.

@@ -13,7 +13,12 @@ use crate::{GateRules, Grant, Standing, StoreError, WallClock, stamp_for};
 use clock::SetBack;
 use shared::{Shared, Verdict};
 use source::{Source, Trouble};
-use std::{path::PathBuf, sync::Arc, thread::JoinHandle, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    thread::JoinHandle,
+    time::Duration,
+};
 
 /// How often the store is looked at.
 const POLL: Duration = Duration::from_millis(20);
@@ -28,7 +33,7 @@ pub struct Watch {
 /// A thread that looks at the store every 20 ms. Dropping it, or [`stop`](Self::stop), ends the thread.
 pub struct Watcher {
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Watcher {
@@ -58,13 +63,18 @@ impl Watcher {
                 theirs.pause(POLL);
             }
         })?;
-        Ok(Self { shared, thread: Some(thread) })
+        Ok(Self { shared, thread: Mutex::new(Some(thread)) })
     }
 
     /// The state now. Never waits for the store. A heartbeat older than 80 ms reads as closed, under the same epoch,
     /// for as long as it lasts.
     pub fn reading(&self) -> Reading {
         self.shared.reading()
+    }
+
+    /// The state that `changed` was last called with, without the doubts of [`reading`](Self::reading).
+    pub fn announced(&self) -> Reading {
+        self.shared.announced()
     }
 
     /// Waits until the store was looked at once, at most `timeout`; whether it was.
@@ -86,9 +96,10 @@ impl Watcher {
     }
 
     /// Ends the thread and waits for it, unless it is the one that asks.
-    pub fn stop(&mut self) {
+    pub fn stop(&self) {
         self.shared.stop();
-        let Some(thread) = self.thread.take() else { return };
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(thread) = thread else { return };
         if thread.thread().id() != std::thread::current().id() {
             // A panic in `changed` has been printed; the gate is closed for lack of a heartbeat.
             let _ = thread.join();

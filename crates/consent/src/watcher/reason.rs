@@ -33,6 +33,8 @@ pub enum Reason {
     Store(String),
     #[error("the watcher of the consent store has not answered in time")]
     NoHeartbeat,
+    #[error("the gate was stopped")]
+    Stopped,
 }
 
 impl Reason {

@@ -134,6 +134,10 @@ impl Shared {
         }
     }
 
+    pub fn announced(&self) -> Reading {
+        self.state().reading.clone()
+    }
+
     pub fn beat(&self) {
         let now = self.clock.monotonic();
         let mut state = self.state();

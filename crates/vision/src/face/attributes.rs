@@ -26,8 +26,8 @@ fn run<P: PurposeKind>(
     portraits: &[Portrait],
 ) -> Result<Vec<Vec<Tensor>>> {
     let Some(first) = portraits.first() else { return Ok(Vec::new()) };
-    let values = portraits.iter().flat_map(|p| p.values.iter().copied()).collect();
-    model.run_on_people(permit, values, first.size())
+    let values: Vec<f32> = portraits.iter().flat_map(|p| p.values.iter().copied()).collect();
+    model.run_on_people(permit, &values, first.size())
 }
 
 fn outputs(model: &Model) -> Outputs<'_> {

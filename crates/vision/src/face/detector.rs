@@ -138,7 +138,7 @@ impl Detector {
         longer_side: f32,
     ) -> Result<Vec<Detection>> {
         let size = (pass.placement.out_width, pass.placement.out_height);
-        let runs = self.model.run_on_people(permit, pass.values.clone(), size)?;
+        let runs = self.model.run_on_people(permit, &pass.values, size)?;
         let (outputs, item) = Model::outputs_of(&runs, 0);
         let threshold = pass.second.and_then(|s| s.threshold).unwrap_or(self.threshold).max(self.threshold);
         let candidates = self.decoder.candidates(outputs, item, size, threshold)?;

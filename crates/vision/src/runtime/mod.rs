@@ -6,6 +6,7 @@ mod counter;
 mod device;
 mod library;
 mod onnx;
+mod pattern;
 mod providers;
 mod registry;
 mod tensor;
@@ -14,6 +15,7 @@ pub(crate) use counter::count_on_people;
 pub use counter::inference_calls;
 pub use device::Device;
 pub use library::{library_candidates, library_version};
+pub use pattern::run_on_pattern;
 pub use providers::library_providers;
 pub use registry::LoadOptions;
 pub(crate) use registry::load;
@@ -36,12 +38,12 @@ pub trait Runtime: Send + Sync {
 /// A loaded network. Shared between threads; runs wait for one another.
 pub trait Network: Send + Sync {
     fn describe(&self) -> &Description;
-    /// Runs a batch: the first dimension of `input` and of every output counts pictures. Outputs come in the order of
+    /// Runs a batch: the first dimension of `shape` and of every output counts pictures. Outputs come in the order of
     /// [`Description::outputs`].
     ///
     /// # Errors
     /// The input's shape does not fit, or the runtime failed.
-    fn run(&self, input: &Tensor) -> Result<Vec<Tensor>>;
+    fn run(&self, shape: &[usize], values: &[f32]) -> Result<Vec<Tensor>>;
 }
 
 /// What a network says of itself.

@@ -86,9 +86,8 @@ impl Network for OnnxNetwork {
         &self.description
     }
 
-    fn run(&self, input: &Tensor) -> Result<Vec<Tensor>> {
-        let view =
-            TensorRef::from_array_view((input.shape().to_vec(), input.data())).map_err(|e| self.failed(e))?;
+    fn run(&self, shape: &[usize], values: &[f32]) -> Result<Vec<Tensor>> {
+        let view = TensorRef::from_array_view((shape.to_vec(), values)).map_err(|e| self.failed(e))?;
         let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
         let outputs = session.run(ort::inputs![view]).map_err(|e| self.failed(e))?;
         self.description

@@ -1,8 +1,27 @@
 //! What the programme is about: a classification of its frames, averaged and mapped to the IAB Content Taxonomy 3.1.
 //! About pictures that are broadcast, not about viewers: no permit is asked for.
 
-use crate::{Error, Frame, Result, runtime::LoadOptions};
-use std::{path::PathBuf, time::Duration};
+mod map;
+mod window;
+
+use crate::{
+    Frame, Result,
+    decode::{Outputs, classification::Classification},
+    model::Model,
+    preprocess::{Placement, picture},
+    runtime::LoadOptions,
+    spec::Role,
+};
+use map::SubjectMap;
+use std::{
+    path::PathBuf,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use window::Window;
+
+/// As many classes as a reading tells.
+const MOST_CLASSES: usize = 8;
 
 /// What a [`SubjectClassifier`] is made of.
 #[derive(Clone, Debug)]
@@ -14,7 +33,7 @@ pub struct SubjectOptions {
     pub map: Option<PathBuf>,
     /// How far back frames count.
     pub window: Duration,
-    /// Least confidence of a class that is told, 0..=1. `None`: the map's.
+    /// Least confidence of any class that is told, 0..=1. `None`: the map's own, which may differ between classes.
     pub threshold: Option<f32>,
 }
 
@@ -52,10 +71,27 @@ pub struct SubjectReading {
 }
 
 /// A frame made small for the classifier. Holds no reference to the frame.
-pub struct ClassifierInput {}
+pub struct ClassifierInput {
+    values: Vec<f32>,
+    size: (usize, usize),
+}
 
 /// Classifies frames. Shared between a streaming thread and a worker (`Arc<SubjectClassifier>`).
-pub struct SubjectClassifier {}
+pub struct SubjectClassifier {
+    model: Model,
+    decoder: Classification,
+    map: SubjectMap,
+    threshold: Option<f32>,
+    notes: Vec<String>,
+    /// Held for moments only, never during inference.
+    memory: Mutex<Memory>,
+}
+
+struct Memory {
+    window: Window,
+    /// Changes with each reset: a result that was begun before it is thrown away.
+    generation: u64,
+}
 
 impl SubjectClassifier {
     /// The taxonomy that [`SubjectClass::id`] belongs to.
@@ -66,21 +102,39 @@ impl SubjectClassifier {
     /// # Errors
     /// The model is missing, damaged or unfit, its labels and the map do not meet, or ONNX Runtime cannot be opened.
     pub fn new(options: &SubjectOptions) -> Result<Self> {
-        let _ = options;
-        Err(Error::Library { problem: "not built yet".into() })
+        let model = Model::load(&options.model, Role::Subject, &options.load)?;
+        let decoder = Classification::bind(&Outputs { spec: model.spec(), network: model.describe() })?;
+        let map = SubjectMap::load(options.map.as_deref(), &model.spec().labels, Self::TAXONOMY)?;
+        let memory = Memory { window: Window::new(options.window), generation: 0 };
+        Ok(Self {
+            notes: model.note().map(str::to_owned).into_iter().collect(),
+            model,
+            decoder,
+            map,
+            threshold: options.threshold,
+            memory: Mutex::new(memory),
+        })
     }
 
+    /// What an operator should know, such as a device that was fallen back from.
     pub fn notes(&self) -> &[String] {
-        &[]
+        &self.notes
     }
+    /// Name of the model, for metadata.
     pub fn model(&self) -> &str {
-        ""
+        &self.model.spec().name
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Streaming thread: the frame as the classifier wants it.
     pub fn shrink(&self, frame: &Frame) -> ClassifierInput {
-        let _ = frame;
-        ClassifierInput {}
+        let input = &self.model.spec().input;
+        let placement = Placement::of_frame(frame.width(), frame.height(), input, 1.0);
+        let size = (placement.out_width, placement.out_height);
+        ClassifierInput { values: picture(frame, &placement, input), size }
     }
 
     /// Worker: classifies and adds to the window. `now`: running time of the frame.
@@ -88,16 +142,68 @@ impl SubjectClassifier {
     /// # Errors
     /// The network failed.
     pub fn classify(&self, input: &ClassifierInput, now: Duration) -> Result<()> {
-        let _ = (input, now);
+        let generation = self.memory().generation;
+        let probabilities = self.probabilities(input)?;
+        let groups = self.map.groups.iter().map(|group| group.sum(&probabilities));
+        let safety = self.map.safety.iter().map(|safety| safety.sum(&probabilities));
+        let values = groups.chain(safety).collect();
+        let mut memory = self.memory();
+        if memory.generation == generation {
+            memory.window.add(now, values);
+        }
         Ok(())
+    }
+
+    /// The network's own classes of one frame, likeliest first, at most `most`: label and probability.
+    ///
+    /// # Errors
+    /// The network failed.
+    pub fn labels(&self, input: &ClassifierInput, most: usize) -> Result<Vec<(String, f32)>> {
+        let probabilities = self.probabilities(input)?;
+        let mut classes: Vec<(String, f32)> =
+            self.model.spec().labels.iter().cloned().zip(probabilities).collect();
+        classes.sort_by(|a, b| b.1.total_cmp(&a.1));
+        classes.truncate(most);
+        Ok(classes)
+    }
+
+    fn probabilities(&self, input: &ClassifierInput) -> Result<Vec<f32>> {
+        let runs = self.model.run_on_programme(&input.values, input.size)?;
+        let (outputs, item) = Model::outputs_of(&runs, 0);
+        self.decoder.decode(outputs, item)
     }
 
     /// The mean over the window that ends at `now`.
     pub fn reading(&self, now: Duration) -> SubjectReading {
-        let _ = now;
-        SubjectReading::default()
+        let (means, samples) = self.memory().window.mean(now);
+        let of_groups = self.map.groups.iter().zip(&means);
+        let mut certain: Vec<(&map::Group, f32)> = of_groups
+            .map(|(group, mean)| (group, mean.clamp(0.0, 1.0)))
+            .filter(|(group, mean)| *mean >= self.threshold.unwrap_or(group.threshold))
+            .collect();
+        // Of two that are equally likely, the one within the other says more.
+        certain.sort_by(|a, b| b.1.total_cmp(&a.1).then(b.0.depth.cmp(&a.0.depth)));
+        certain.truncate(MOST_CLASSES);
+        let class = |(group, mean): (&map::Group, f32)| SubjectClass {
+            id: group.id.clone(),
+            name: group.name.clone(),
+            confidence: mean,
+        };
+        let of_safety = self.map.safety.iter().zip(means.iter().skip(self.map.groups.len()));
+        SubjectReading {
+            classes: certain.into_iter().map(class).collect(),
+            safety: of_safety
+                .filter(|(s, mean)| **mean >= s.threshold)
+                .map(|(s, _)| s.flag.clone())
+                .collect(),
+            samples,
+        }
     }
 
     /// A new stream, shot, or a jump in time: empties the window.
-    pub fn reset(&self) {}
+    pub fn reset(&self) {
+        let mut memory = self.memory();
+        memory.generation += 1;
+        memory.window.clear();
+    }
 }
