@@ -33,8 +33,8 @@
 mod find;
 mod read;
 
-pub(crate) use read::MAX_INPUT_SIDE;
 pub use find::{find, find_in, models_dir};
+pub(crate) use read::MAX_INPUT_SIDE;
 pub use read::SpecError;
 
 use serde::{Deserialize, Serialize};
