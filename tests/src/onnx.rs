@@ -106,7 +106,12 @@ pub struct Net(Graph);
 
 impl Net {
     pub fn new(side: i64) -> Self {
-        let image = value("image", &[-1, 3, side, side]);
+        Self::with_input(&[-1, 3, side, side])
+    }
+
+    /// With an input `image` of another shape; -1 is a side of any size.
+    pub fn with_input(shape: &[i64]) -> Self {
+        let image = value("image", shape);
         Self(Graph { name: "test".into(), inputs: vec![image], ..Graph::default() })
     }
 
