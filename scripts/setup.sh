@@ -8,7 +8,7 @@ profile=${PROFILE:-release}
 
 packages=(
     build-essential pkg-config curl ca-certificates ffmpeg fonts-dejavu-core
-    libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libsqlite3-dev libcairo2-dev libpango1.0-dev
+    libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libcairo2-dev libpango1.0-dev
     gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
     gstreamer1.0-plugins-ugly gstreamer1.0-x gstreamer1.0-libav
 )

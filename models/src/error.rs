@@ -54,6 +54,10 @@ pub enum Error {
     NoMedia { path: PathBuf },
     #[error("{} is no photograph that can be read: {problem}; run `facialads models install --media`", path.display())]
     Photograph { path: PathBuf, problem: String },
+    #[error("the recorded results are wrong: {0}")]
+    Reference(String),
+    #[error("the sample photographs may not be looked at: {0}")]
+    Refused(facialads_consent::Refusal),
     #[error(transparent)]
     Vision(#[from] facialads_vision::Error),
 }

@@ -22,6 +22,7 @@ mod files;
 mod install;
 mod manifest;
 mod status;
+mod verify;
 
 pub use convert::{ConvertError, Converter};
 pub use digest::Digest;
@@ -33,3 +34,7 @@ pub use manifest::{
     Client, Library, LicenceText, Manifest, Media, Model, Origin, Package, Source, Tags, Upstream, manifest,
 };
 pub use status::{ModelStatus, State, library_state, status};
+pub use verify::{
+    AttributeCheck, DetectionCheck, Face, FileCheck, Pattern, PatternCheck, Photograph, Reference, Tolerance,
+    Verification, verify, verify_against,
+};

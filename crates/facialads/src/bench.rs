@@ -123,6 +123,11 @@ fn measure(faces: &Frames, programme: &Frames, runs: u32) -> Result<Vec<Row>> {
             Box::new(|| pipeline::time(programme, "identity", None)),
         ),
     ];
+    let (pairs, missing): (Vec<_>, Vec<_>) =
+        pairs.into_iter().partition(|(what, ..)| pipeline::has_element(what));
+    for (what, ..) in missing {
+        eprintln!("{what}: this plugin has no such element; left out");
+    }
     let mut times = vec![(Vec::new(), Vec::new()); pairs.len()];
     for run in 0..runs {
         for ((what, frames, element, _, reference), times) in pairs.iter().zip(&mut times) {

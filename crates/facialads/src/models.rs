@@ -1,7 +1,7 @@
 //! `facialads models`: install the networks, list them, check that they say what they said when they were measured.
 
 use anyhow::{Result, bail};
-use facialads_models::{InstallOptions, ModelStatus, State};
+use facialads_models::{AttributeCheck, FileCheck, InstallOptions, ModelStatus, State, Verification};
 use std::path::PathBuf;
 
 #[derive(clap::Args)]
@@ -127,6 +127,67 @@ fn table<const N: usize>(rows: &[[String; N]]) -> String {
 }
 
 fn verify(folder: Folder) -> Result<()> {
-    let _ = folder;
-    bail!("the models cannot be run yet")
+    let dir = folder.path();
+    let result = facialads_models::verify(&dir)?;
+    println!("{}", dir.display());
+    print!("{}", table(&files(&result)));
+    println!();
+    print!("{}", table(&photographs(&result)));
+    println!();
+    if !result.agrees() {
+        bail!("the models do not agree with the reference:\n  {}", result.problems.join("\n  "));
+    }
+    let count = |detector: &str| {
+        let checks = result.detections.iter().filter(|check| check.detector == detector);
+        checks.map(|check| check.found.to_string()).collect::<Vec<_>>().join(", ")
+    };
+    let women: usize = result.attributes.iter().map(|check| check.women).sum();
+    let faces: usize = result.attributes.iter().map(|check| check.faces).sum();
+    let youngest = result.attributes.iter().map(|check| check.youngest).fold(f32::MAX, f32::min);
+    let oldest = result.attributes.iter().map(|check| check.oldest).fold(0.0, f32::max);
+    println!(
+        "All agree with the reference: faces {} (ssd-mobilenet-v1), {women} of {faces} women, ages {youngest:.0} to {oldest:.0}.",
+        count("ssd-mobilenet-v1")
+    );
+    Ok(())
+}
+
+/// A line for each model: its file, and its numbers on a picture of nobody.
+fn files(result: &Verification) -> Vec<[String; 4]> {
+    let header = ["model", "sha256", "file", "numbers (largest difference)"].map(str::to_owned);
+    let row = |file: &FileCheck| {
+        let state = match file.found {
+            None if file.optional => "not installed (optional)",
+            None => "MISSING",
+            Some(_) if file.agrees() => "ok",
+            Some(_) => "CHANGED",
+        };
+        let patterns: Vec<_> = result.patterns.iter().filter(|check| check.model == file.model).collect();
+        let worst = patterns.iter().map(|check| check.difference).fold(0.0, f64::max);
+        let numbers = match patterns.iter().all(|check| check.agrees) {
+            _ if patterns.is_empty() => "-".to_owned(),
+            true => format!("ok ({worst:.0e})"),
+            false => format!("DIFFER ({worst:.0e})"),
+        };
+        [file.model.clone(), file.expected.short(), state.to_owned(), numbers]
+    };
+    std::iter::once(header).chain(result.files.iter().map(row)).collect()
+}
+
+/// A line for each photograph and network.
+fn photographs(result: &Verification) -> Vec<[String; 4]> {
+    let header = ["photograph", "model", "found", "agrees"].map(str::to_owned);
+    let answer = |agrees: bool| if agrees { "yes" } else { "NO" }.to_owned();
+    let detections = result.detections.iter().map(|check| {
+        let found = format!("{} faces, {} of the {} expected", check.found, check.matched, check.expected);
+        [check.photograph.clone(), check.detector.clone(), found, answer(check.agrees)]
+    });
+    let attributes = result.attributes.iter().map(|check| {
+        let AttributeCheck { women, faces, youngest, oldest, difference, .. } = check;
+        let found = format!(
+            "{women} of {faces} women, {youngest:.0} to {oldest:.0} years, off by {difference:.2} at most"
+        );
+        [check.photograph.clone(), "age-gender".to_owned(), found, answer(check.agrees)]
+    });
+    std::iter::once(header).chain(detections).chain(attributes).collect()
 }

@@ -11,6 +11,9 @@ mod tfjs;
 mod torch;
 mod weights;
 
+#[cfg(test)]
+mod tests;
+
 use serde::Deserialize;
 use tensor::Tensor;
 use weights::Weights;

@@ -429,9 +429,9 @@ mod tests {
             assert!(refusal(code).contains("has no place"), "{code:?}");
         }
         // A tensor called with something that is no storage.
-        assert!(
-            refusal(b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\nNK\x00))\x89N\x86R.").contains("six values")
-        );
+        assert!(refusal(b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\nNN\x86R.").contains("six values"));
+        let no_storage = refusal(b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n(NK\x00))\x89NtR.");
+        assert!(no_storage.contains("no storage"), "{no_storage}");
         assert!(refusal(b"\x80\x02ccollections\nOrderedDict\nK\x01\x85R.").contains("cannot be called"));
         assert!(refusal(b"\x80\x02ctorch\nFloatStorage\n)R.").contains("cannot be called"));
     }

@@ -54,7 +54,7 @@ impl Store {
     }
 
     /// Opens a store that is there, waiting no longer than `wait` for locks. Makes nothing.
-    pub(crate) fn open_existing(path: &Path, wait: Duration) -> Result<Self, StoreError> {
+    pub fn open_existing(path: &Path, wait: Duration) -> Result<Self, StoreError> {
         match std::fs::metadata(path) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
                 return Err(StoreError::Missing(path.to_owned()));

@@ -23,6 +23,12 @@ pub fn need_plugin() -> Result<()> {
     Ok(())
 }
 
+/// Whether GStreamer has the element that a row begins with.
+pub fn has_element(row: &str) -> bool {
+    let name = row.split([' ', ',']).next().unwrap_or_default();
+    gst::ElementFactory::find(name).is_some()
+}
+
 /// Time for all frames to pass `element`, from the first push to the end of the stream.
 pub fn time(frames: &Frames, element: &str, stamp: Option<&Stamp>) -> Result<Duration> {
     run(frames, element, stamp).map(|(took, _)| took)

@@ -12,6 +12,26 @@ pub fn grey(years: u8) -> u8 {
     127 + 2 * years
 }
 
+/// The value called `name` [N, 1], after multiplying large matrices `effort` times.
+fn late(net: &mut Net, name: &str, effort: usize) -> String {
+    const LARGE: i64 = 768;
+    if effort == 0 {
+        return name.to_owned();
+    }
+    // Of zeros, but the runtime does not know that.
+    net.floats("large", &[LARGE, LARGE], &vec![0.0; (LARGE * LARGE) as usize]);
+    net.node("Mul", &[name, "large"], "work-0");
+    for i in 0..effort {
+        let (from, to) = (format!("work-{i}"), format!("work-{}", i + 1));
+        net.node("MatMul", &[&from, &from], &to);
+    }
+    net.node("ReduceMax", &[&format!("work-{effort}")], "zero");
+    net.node("Add", &[name, "zero"], "late");
+    net.integers("one-by-one", &[-1, 1]);
+    net.node("Reshape", &["late", "one-by-one"], "in-time");
+    "in-time".to_owned()
+}
+
 /// A folder with networks; gone with the test.
 pub struct Nets(tempfile::TempDir);
 
@@ -41,7 +61,6 @@ impl Nets {
     }
 
     fn detector_with(&self, places: &[Place], effort: usize) -> PathBuf {
-        const LARGE: i64 = 768;
         let count = i64::try_from(places.len()).unwrap();
         let mut net = Net::new(SIDE);
         net.mean();
@@ -50,21 +69,7 @@ impl Nets {
         let handicap: Vec<f32> = (0..places.len()).map(|i| -0.001 * i as f32).collect();
         net.floats("handicap", &[1, count], &handicap);
         net.node("Mul", &["mean", "to-score"], "score");
-        let mut score = "score".to_owned();
-        if effort > 0 {
-            // Of zeros, but the runtime does not know that.
-            net.floats("large", &[LARGE, LARGE], &vec![0.0; (LARGE * LARGE) as usize]);
-            net.node("Mul", &["score", "large"], "work-0");
-            for i in 0..effort {
-                let (from, to) = (format!("work-{i}"), format!("work-{}", i + 1));
-                net.node("MatMul", &[&from, &from], &to);
-            }
-            net.node("ReduceMax", &[&format!("work-{effort}")], "nothing");
-            net.node("Add", &["score", "nothing"], "score-late");
-            net.integers("square", &[-1, 1]);
-            net.node("Reshape", &["score-late", "square"], "score-in-time");
-            score = "score-in-time".to_owned();
-        }
+        let score = late(&mut net, "score", effort);
         net.node("Add", &[&score, "handicap"], "scores");
         net.floats("places", &[1, count, 4], &places.concat());
         net.node("Identity", &["places"], "boxes");
@@ -106,17 +111,41 @@ impl Nets {
         self.write(net, "moods", "expression", "classification", 16, "pad-centre", labels)
     }
 
-    /// Two classes, "dark" and "bright", by mean brightness.
-    pub fn subject(&self) -> PathBuf {
+    /// Two classes, "dark" and "bright", by mean brightness; after some effort.
+    pub fn subject(&self, effort: usize) -> PathBuf {
         let mut net = Net::new(16);
         net.mean();
+        let mean = late(&mut net, "mean", effort);
         net.floats("slope", &[2], &[-1.0 / 255.0, 1.0 / 255.0]);
         net.floats("base", &[2], &[1.0, 0.0]);
-        net.node("Mul", &["mean", "slope"], "sloped");
+        net.node("Mul", &[&mean, "slope"], "sloped");
         net.node("Add", &["sloped", "base"], "classes");
         net.output("classes", &[-1, 2]);
         let labels = r#"labels = ["dark", "bright"]"#;
-        self.write(net, "brightness", "subject", "classification", 16, "centre-crop", labels)
+        let name = format!("brightness-{effort}");
+        self.write(net, &name, "subject", "classification", 16, "centre-crop", labels)
+    }
+
+    /// Bright is about cars, dark about food, and dark has to do with tobacco.
+    pub fn subject_map(&self) -> PathBuf {
+        let path = self.path().join("map.toml");
+        let text = r#"
+            taxonomy = "iab-content-3.1"
+            threshold = 0.6
+            [[group]]
+            id = "1"
+            name = "Automotive"
+            classes = ["bright"]
+            [[group]]
+            id = "210"
+            name = "Food & Drink"
+            classes = ["dark"]
+            [[safety]]
+            flag = "tobacco"
+            classes = ["dark"]
+        "#;
+        std::fs::write(&path, text).unwrap();
+        path
     }
 
     fn constant_classes(&self, net: &mut Net, name: &str, values: &[f32]) {
