@@ -209,7 +209,7 @@ impl Drop for DecodedCreative {
         self.shared.stop();
         let pipeline = self.shared.pipeline.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(pipeline) = pipeline {
-            teardown::tear_down(pipeline);
+            teardown::tear_down(pipeline, self.shared.clone());
         }
     }
 }
@@ -218,8 +218,14 @@ fn deadline(wait: ClockTime) -> Instant {
     Instant::now() + Duration::from_nanos(wait.nseconds())
 }
 
+/// How long a pipeline that is being torn down may still look for its streams.
+const SETTLE: Duration = Duration::from_secs(2);
+
 /// Takes a pipeline to its end. Blocks: never on a streaming thread of the programme.
-fn stop_pipeline(pipeline: &gst::Pipeline) {
+fn stop_pipeline(pipeline: &gst::Pipeline, shared: &Shared) {
+    // parsebin of GStreamer 1.22 deadlocks when it is stopped while it plugs the demuxer that it has just found
+    // (typefind's thread and the state change wait for each other's stream lock, for ever).
+    shared.timeline.wait_settled(SETTLE);
     if let Err(error) = pipeline.set_state(gst::State::Null) {
         gst::warning!(CAT, "an ad's pipeline did not stop: {error}");
     }

@@ -1,10 +1,10 @@
 //! Taking private pipelines down without anybody waiting for it: stopping a decoder joins its threads, and stopping a
 //! stalled network source may take seconds.
 
-use super::{CAT, stop_pipeline};
+use super::{CAT, Shared, stop_pipeline};
 use std::{
     collections::VecDeque,
-    sync::{Condvar, Mutex, PoisonError},
+    sync::{Arc, Condvar, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -14,7 +14,7 @@ const WORKERS: usize = 4;
 
 #[derive(Default)]
 struct State {
-    waiting: VecDeque<gst::Pipeline>,
+    waiting: VecDeque<(gst::Pipeline, Arc<Shared>)>,
     workers: usize,
 }
 
@@ -22,9 +22,9 @@ static STATE: Mutex<State> = Mutex::new(State { waiting: VecDeque::new(), worker
 static CHANGED: Condvar = Condvar::new();
 
 /// Hands a pipeline to a thread that stops it. Never blocks.
-pub fn tear_down(pipeline: gst::Pipeline) {
+pub fn tear_down(pipeline: gst::Pipeline, shared: Arc<Shared>) {
     let mut state = STATE.lock().unwrap_or_else(PoisonError::into_inner);
-    state.waiting.push_back(pipeline);
+    state.waiting.push_back((pipeline, shared));
     if state.workers >= WORKERS {
         return;
     }
@@ -40,10 +40,10 @@ pub fn tear_down(pipeline: gst::Pipeline) {
 
 fn work() {
     let mut state = STATE.lock().unwrap_or_else(PoisonError::into_inner);
-    while let Some(pipeline) = state.waiting.pop_front() {
+    while let Some((pipeline, shared)) = state.waiting.pop_front() {
         drop(state);
-        stop_pipeline(&pipeline);
-        drop(pipeline);
+        stop_pipeline(&pipeline, &shared);
+        drop((pipeline, shared));
         state = STATE.lock().unwrap_or_else(PoisonError::into_inner);
     }
     state.workers -= 1;

@@ -5,7 +5,10 @@
 
 use gst::ClockTime;
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::{
+    sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::{Duration, Instant},
+};
 
 /// Encoders pad the sound to whole packets (AAC up to 2048 samples, Vorbis up to 8192): sound that outlasts the picture
 /// by less than this is no content.
@@ -67,6 +70,7 @@ impl Known {
 pub struct Timeline {
     wanted: Streams,
     known: Mutex<Known>,
+    settled: Condvar,
     origin: OnceLock<ClockTime>,
 }
 
@@ -79,7 +83,12 @@ pub enum Kind {
 
 impl Timeline {
     pub fn new(video: bool, audio: bool) -> Self {
-        Self { wanted: Streams { video, audio }, known: Mutex::default(), origin: OnceLock::new() }
+        Self {
+            wanted: Streams { video, audio },
+            known: Mutex::default(),
+            settled: Condvar::new(),
+            origin: OnceLock::new(),
+        }
     }
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
@@ -92,6 +101,7 @@ impl Timeline {
         let mut known = self.known();
         let first = known.failure.is_none();
         known.failure.get_or_insert_with(|| reason.to_owned());
+        self.settled.notify_all();
         first
     }
     pub fn failure(&self) -> Option<String> {
@@ -116,6 +126,19 @@ impl Timeline {
             audio: audio.filter(|_| self.wanted.audio),
         };
         self.known().selected = Some(selected);
+        self.settled.notify_all();
+    }
+    /// Waits until the streams are known or the creative has failed, at most `limit`.
+    pub fn wait_settled(&self, limit: Duration) {
+        let deadline = Instant::now() + limit;
+        let mut known = self.known();
+        while known.selected.is_none() && known.failure.is_none() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            known = self.settled.wait_timeout(known, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
     }
     /// Decoded data from `start` to `end`.
     pub fn saw(&self, kind: Kind, start: ClockTime, end: ClockTime) {
