@@ -668,6 +668,47 @@ fn published_content_passes_on_the_operators_statement_without_a_store() {
 }
 
 #[test]
+fn the_ledger_gets_every_change_and_the_operators_statement() {
+    let grants = Grants::new();
+    let ledger = grants.folder.path().join("ledger.db");
+    let rows = || -> Vec<serde_json::Value> {
+        let connection = rusqlite::Connection::open(&ledger).unwrap();
+        let mut statement =
+            connection.prepare("SELECT body FROM log WHERE kind = 'gate' ORDER BY seq").unwrap();
+        let bodies = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        bodies.map(|body| serde_json::from_str(&body.unwrap()).unwrap()).collect()
+    };
+    let setting = format!("ledger=\"{}\"", ledger.display());
+    drop(grants.store());
+    let run = Run::new(LIVE, &grants, &setting).play();
+    run.closed();
+    let (receipt, grant) = grants.give_all();
+    run.message(true);
+    grants.withdraw(&receipt);
+    run.closed();
+    run.stop();
+    drop(run);
+    let published = format!("{setting} lawful-basis=published-content statement=\"actors agreed\"");
+    let run = Run::new(FILE, &grants, &published).play();
+    run.to_end();
+    run.stop();
+    drop(run);
+    let rows = rows();
+    let open: Vec<_> = rows.iter().map(|row| row["open"].as_bool().unwrap()).collect();
+    assert_eq!(open, [false, true, false, true, false], "the last closing is the end of the run");
+    let epochs: Vec<_> = rows.iter().map(|row| row["epoch"].as_u64().unwrap()).collect();
+    assert!(epochs.is_sorted_by(|a, b| a < b), "{epochs:?}");
+    assert_eq!(rows[1]["basis"], "viewer-consent");
+    assert_eq!(rows[1]["statement"], serde_json::Value::Null);
+    assert_eq!(rows[3]["basis"], "published-content");
+    assert_eq!(rows[3]["statement"], "actors agreed");
+    for row in rows {
+        assert_eq!(row["screen"], "lobby");
+        assert!(!row.to_string().contains(&grant.digest));
+    }
+}
+
+#[test]
 fn seeking_keeps_the_stamp_and_tells_the_state_again() {
     let grants = Grants::new();
     grants.give_all();
