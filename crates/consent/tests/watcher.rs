@@ -245,7 +245,8 @@ fn a_store_that_is_damaged_in_use_closes_it() {
     watched.store().grant(&everything(), wall_clock()).unwrap();
     watched.until_open();
     raw(&watched.path).execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
-    std::fs::write(&watched.path, vec![0x55; 40_000]).unwrap();
+    let mut file = std::fs::OpenOptions::new().write(true).open(&watched.path).unwrap();
+    std::io::Write::write_all(&mut file, &[0x55; 40_000]).unwrap();
     watched.until_closed(|r| matches!(r, Reason::Store(why) if why.contains("damaged")));
 }
 

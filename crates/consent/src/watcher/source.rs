@@ -78,7 +78,15 @@ impl Source {
             Some(files) if files.store != open.files.store => return Err(open.let_go()),
             // Written to behind SQLite's back, a checkpoint, or a journal that was taken away: what the connection
             // has cached may not be what is there.
-            Some(files) if !open.files.accept(&files) => return self.reopen(now),
+            Some(files) if !open.files.accept(&files) => {
+                return match self.reopen(now) {
+                    Ok(again) if again.files.store == open.files.store => Ok(again),
+                    Ok(_) | Err(Trouble::Replaced | Trouble::Store(StoreError::Missing(_))) => {
+                        Err(open.let_go())
+                    }
+                    Err(other) => Err(other),
+                };
+            }
             Some(_) => {}
         }
         let version = open.store.data_version()?;
