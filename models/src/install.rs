@@ -199,12 +199,9 @@ impl<'a> Installer<'a> {
         let path = match self.fetcher.upstream(upstream)? {
             Ok(path) => path,
             Err(reason) => {
-                let lost = upstream.lost.trim();
-                let again = format!(
-                    "To have it: facialads models install --from DIR, with {} in DIR.",
-                    upstream.file
-                );
-                self.done.lost.push(format!("{lost} {again} Why it is missing: {reason}."));
+                let (name, lost, file) = (&model.name, upstream.lost.trim(), &upstream.file);
+                let way = format!("Put {file} into a folder and run: facialads models install --from FOLDER");
+                self.done.lost.push(format!("{name} cannot be had ({reason}). {lost} {way}"));
                 return Ok(None);
             }
         };

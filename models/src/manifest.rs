@@ -315,6 +315,16 @@ mod tests {
     }
 
     #[test]
+    fn the_description_in_the_documentation_is_one_that_can_be_read() {
+        let page = include_str!("../../docs/models.md");
+        let example = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+        assert_eq!(ModelSpec::parse(example).unwrap().name, "my-faces");
+        for model in &manifest().unwrap().models {
+            assert!(page.contains(&format!("| `{}` |", model.name)), "{} is not in the table", model.name);
+        }
+    }
+
+    #[test]
     fn imagenet_has_a_thousand_labels_all_different() {
         let labels: HashSet<&str> = labels("imagenet-1000.txt").unwrap().lines().collect();
         assert_eq!(labels.len(), 1000);

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 mod ads;
 mod bench;
+mod consent;
 mod decide;
 mod doctor;
 mod models;
@@ -23,6 +24,8 @@ enum Command {
     Models(models::Command),
     /// Check campaign files.
     Ads(ads::Command),
+    /// Give, withdraw and list viewers' consent.
+    Consent(consent::Command),
     /// Which advertisement would run for an audience and a subject, and why.
     Decide(decide::Command),
     /// What ran, from the ledger: as a page, a table or data.
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Models(command) => models::run(command),
         Command::Ads(command) => ads::run(command),
+        Command::Consent(command) => consent::run(command),
         Command::Decide(command) => decide::run(command),
         Command::Report(command) => report::run(command),
         Command::Bench(command) => bench::run(command),

@@ -101,7 +101,7 @@ fn list(folder: Folder) -> Result<()> {
         }
     }
     if models.iter().any(|model| matches!(model.state, State::Missing | State::Changed)) {
-        println!("To install what is missing or changed: facialads models install");
+        println!("To install what is missing or changed: facialads models install [--retry] [--from DIR]");
     }
     Ok(())
 }

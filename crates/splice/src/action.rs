@@ -22,7 +22,7 @@ pub enum Action {
         room: Option<Time>,
     },
     /// The house ad was taken for this slot: prepare another.
-    HouseTaken { slot: SlotId },
+    HouseTaken { slot: SlotId, number: BreakId, position: u32 },
     /// A quartile's frame has left.
     Reached { slot: SlotId, quartile: Quartile },
     /// The last frame of a creative has left. `reason` is `None` when it was shown whole.

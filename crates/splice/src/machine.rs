@@ -176,6 +176,36 @@ impl Machine {
         }
     }
 
+    /// What was prepared for this slot must not be shown (what it was chosen on is forgotten): it is decided anew, with
+    /// whatever time is left.
+    pub fn redecide(&mut self, slot: SlotId) {
+        let Some((at, index)) = self.slot_index(slot) else { return };
+        let b = &self.breaks[at];
+        if b.slots[index].on_air() || b.end.is_some() {
+            return;
+        }
+        let shift = self.pads[VIDEO].shift;
+        let begin = b.placed.map(|p| p.time(b.planned())).or(b.start).unwrap_or_default();
+        let now = self.pads.iter().filter_map(|p| p.position).max().unwrap_or_default().min(begin);
+        self.discard_pending(at);
+        self.open_slot(at, shift.saturating_add(now), shift.saturating_add(begin), false);
+    }
+
+    /// How much has been inserted into the picture so far.
+    pub fn inserted(&self) -> Time {
+        self.pads[VIDEO].shift
+    }
+
+    /// Whether a break may lie in this stretch of the programme's running time.
+    pub fn touches(&self, from: Time, to: Time) -> bool {
+        let half = self.rate.flatten().map_or(SECOND / 48, |r| r.half());
+        self.breaks.iter().any(|b| {
+            let Some(start) = b.placed.map(|p| p.time(0)).or(b.start) else { return false };
+            let over = b.end.zip(b.placed).is_some_and(|(end, p)| p.time(end) <= from);
+            start.saturating_sub(half) <= to && !over
+        })
+    }
+
     /// The programme's caps changed: what is on air ends, what was prepared does not fit any more and is decided anew.
     pub fn format_changed(&mut self, video: bool) {
         if video {

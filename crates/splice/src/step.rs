@@ -391,10 +391,12 @@ impl Machine {
         {
             slot.source = Source::House;
             slot.stage = Stage::Ready { frames };
-            let slot = slot.id;
-            self.breaks[at].house_used = true;
+            let (slot, position) = (slot.id, slot.position);
+            let b = &mut self.breaks[at];
+            b.house_used = true;
+            let number = b.id;
             self.house = None;
-            self.actions.push(Action::HouseTaken { slot });
+            self.actions.push(Action::HouseTaken { slot, number, position });
             return Advance::Again;
         }
         // Having nothing more for the rest of a pod is how pods end; being too slow for it is worth a word.

@@ -27,6 +27,9 @@ impl Rect {
     pub fn centre(&self) -> (f32, f32) {
         (self.x + self.width / 2.0, self.y + self.height / 2.0)
     }
+    pub fn contains(&self, x: f32, y: f32) -> bool {
+        x >= self.x && y >= self.y && x <= self.right() && y <= self.bottom()
+    }
     /// Never negative; an inverted box has no area.
     pub fn area(&self) -> f32 {
         self.width.max(0.0) * self.height.max(0.0)

@@ -60,6 +60,9 @@ impl Model {
     pub(crate) fn describe(&self) -> &Description {
         self.network.describe()
     }
+    pub(crate) fn shares_network_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.network, &other.network)
+    }
     pub(crate) fn note(&self) -> Option<&str> {
         self.note.as_deref()
     }

@@ -134,9 +134,10 @@ fn run(
     }
 }
 
-/// The last lines of a client's complaint that say something.
+/// The last lines of a client's complaint that say something: not how often it tried.
 fn last_words(output: &[u8]) -> String {
     let text = String::from_utf8_lossy(output);
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let says = |line: &&str| !line.is_empty() && !line.starts_with("WARNING: Retrying");
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(says).collect();
     lines[lines.len().saturating_sub(3)..].join("; ")
 }

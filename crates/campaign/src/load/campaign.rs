@@ -26,8 +26,15 @@ const CAMPAIGN: &[&str] = &[
 const MAX_WEIGHT: f64 = 1e6;
 const MAX_ID: usize = 64;
 
-/// The campaign, or `None` where something is wrong with it; what is wrong is reported.
-pub(super) fn campaign(value: &Value<'_>, source: &mut Source<'_>) -> Option<(Campaign, Range<usize>)> {
+/// What a table gave; what is wrong with it is reported.
+pub(super) struct Read {
+    /// With its place, also where something else is wrong.
+    pub id: Option<(String, Range<usize>)>,
+    /// `None` where anything is wrong.
+    pub campaign: Option<Campaign>,
+}
+
+pub(super) fn campaign(value: &Value<'_>, source: &mut Source<'_>) -> Option<Read> {
     let before = source.found.iter().filter(|d| d.is_fatal()).count();
     let table = Table::open(value, "[[campaign]]", CAMPAIGN, source)?;
 
@@ -57,16 +64,16 @@ pub(super) fn campaign(value: &Value<'_>, source: &mut Source<'_>) -> Option<(Ca
     let creatives = creatives(&table, source);
 
     if source.found.iter().filter(|d| d.is_fatal()).count() > before {
-        return None;
+        return Some(Read { id, campaign: None });
     }
-    let (id, span) = id?;
-    let (advertiser, _) = advertiser?;
-    let name = name.filter(|name| !name.is_empty()).unwrap_or_else(|| id.clone());
+    let (Some((name_of_its_own, _)), Some((advertiser, _)), Some(weight)) = (&id, advertiser, weight) else {
+        return Some(Read { id, campaign: None });
+    };
     let campaign = Campaign {
-        id,
+        id: name_of_its_own.clone(),
         advertiser: advertiser.to_owned(),
-        name,
-        weight: weight?,
+        name: name.filter(|name| !name.is_empty()).unwrap_or_else(|| name_of_its_own.clone()),
+        weight,
         house,
         target,
         dayparts,
@@ -76,7 +83,7 @@ pub(super) fn campaign(value: &Value<'_>, source: &mut Source<'_>) -> Option<(Ca
         creatives,
         file: source.file.clone(),
     };
-    Some((campaign, span))
+    Some(Read { id, campaign: Some(campaign) })
 }
 
 /// Ids stand in messages, reports and file names, so they are kept plain.

@@ -7,10 +7,13 @@ mod schedule;
 mod source;
 mod table;
 mod target;
+mod taxonomy;
 
 pub use diagnostic::{Diagnostic, LoadError, Severity};
+pub use taxonomy::Taxonomy;
 
 use crate::{Campaign, Catalogue};
+use campaign::Read;
 use source::Source;
 use std::{
     collections::{BTreeMap, HashSet},
@@ -48,25 +51,34 @@ impl Catalogue {
 
     /// Loads what can be loaded and reports everything that is wrong: for `facialads ads check`.
     pub fn inspect<P: AsRef<Path>>(paths: &[P]) -> Loaded {
-        let mut loader = Loader::default();
-        for path in paths {
-            loader.path(path.as_ref());
-        }
-        loader.finish()
+        Loader::default().all(paths)
+    }
+
+    /// As [`inspect`](Self::inspect), and reports subjects that are not in the taxonomy.
+    pub fn inspect_with<P: AsRef<Path>>(paths: &[P], taxonomy: &Taxonomy) -> Loaded {
+        Loader { taxonomy: Some(taxonomy), ..Loader::default() }.all(paths)
     }
 }
 
 #[derive(Default)]
-struct Loader {
+struct Loader<'t> {
     campaigns: BTreeMap<String, Campaign>,
     /// Where each id was first used: "file:line".
     places: BTreeMap<String, String>,
     diagnostics: Vec<Diagnostic>,
     files: Vec<PathBuf>,
     seen: HashSet<PathBuf>,
+    taxonomy: Option<&'t Taxonomy>,
 }
 
-impl Loader {
+impl Loader<'_> {
+    fn all<P: AsRef<Path>>(mut self, paths: &[P]) -> Loaded {
+        for path in paths {
+            self.path(path.as_ref());
+        }
+        self.finish()
+    }
+
     fn path(&mut self, path: &Path) {
         if !path.is_dir() {
             return self.file(path);
@@ -114,6 +126,7 @@ impl Loader {
 
     fn text(&mut self, file: &Path, text: &str) {
         let mut source = Source::new(file.to_owned(), text);
+        source.taxonomy = self.taxonomy;
         let (document, errors) = DeTable::parse_recoverable(text);
         for error in &errors {
             source.error(error.span().unwrap_or(0..0), "syntax", error.message().to_owned(), None);
@@ -127,37 +140,36 @@ impl Loader {
             source.warning(0..0, "empty", "there is no campaign in this file".to_owned(), hint);
         }
         for value in values {
-            if let Some((campaign, span)) = campaign::campaign(value, &mut source) {
-                self.add(campaign, span, &mut source, errors.is_empty());
+            if let Some(read) = campaign::campaign(value, &mut source) {
+                self.add(read, &mut source, errors.is_empty());
             }
         }
         if !broken.is_empty() {
-            // What follows from a mistake in the syntax is no news.
-            source
-                .found
-                .retain(|d| d.code == "syntax" || (d.code != "missing-key" && !broken.contains(&d.line)));
+            // What follows from a mistake in the syntax is no news: below a broken header keys are in the wrong table.
+            let headers = broken.iter().filter(|line| {
+                text.lines().nth(**line - 1).is_some_and(|text| text.trim_start().starts_with('['))
+            });
+            let reliable = headers.min().copied().unwrap_or(usize::MAX);
+            source.found.retain(|d| {
+                let news = d.code != "missing-key" && !broken.contains(&d.line) && d.line < reliable;
+                d.code == "syntax" || news
+            });
         }
         source.found.sort_by_key(|d| (d.line, d.column));
         self.diagnostics.append(&mut source.found);
     }
 
-    fn add(
-        &mut self,
-        campaign: Campaign,
-        span: std::ops::Range<usize>,
-        source: &mut Source<'_>,
-        whole: bool,
-    ) {
-        let (line, _) = source.place(span.start);
-        if let Some(first) = self.places.get(&campaign.id) {
-            let message = format!("campaign id \"{}\" is used twice; first at {first}", campaign.id);
+    fn add(&mut self, read: Read, source: &mut Source<'_>, whole: bool) {
+        let Some((id, span)) = read.id else { return };
+        if let Some(first) = self.places.get(&id) {
+            let message = format!("campaign id \"{id}\" is used twice; first at {first}");
             let hint = Some("give each campaign an id of its own".to_owned());
-            source.error(span, "duplicate-id", message, hint);
-            return;
+            return source.error(span, "duplicate-id", message, hint);
         }
-        self.places.insert(campaign.id.clone(), format!("{}:{line}", source.file.display()));
-        if whole {
-            self.campaigns.insert(campaign.id.clone(), campaign);
+        let (line, _) = source.place(span.start);
+        self.places.insert(id.clone(), format!("{}:{line}", source.file.display()));
+        if let Some(campaign) = read.campaign.filter(|_| whole) {
+            self.campaigns.insert(id, campaign);
         }
     }
 

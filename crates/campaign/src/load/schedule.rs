@@ -59,7 +59,9 @@ pub(super) fn dayparts(campaign: &Table<'_, '_>, source: &mut Source<'_>) -> Vec
 /// "mon", or "mon-fri" (also across the week's end: "sat-mon"). None named: every day.
 fn days(table: &Table<'_, '_>, source: &mut Source<'_>) -> Vec<Weekday> {
     let mut days = Vec::new();
-    for (text, span) in table.strings("days", source) {
+    let named = table.strings("days", source);
+    let none_named = named.is_empty();
+    for (text, span) in named {
         let text = text.trim().to_lowercase();
         let (first, last) = text.split_once(['-', '–']).unwrap_or((&text, &text));
         let mut day = |name: &str| {
@@ -76,7 +78,7 @@ fn days(table: &Table<'_, '_>, source: &mut Source<'_>) -> Vec<Weekday> {
     }
     if table.get("days").is_none() {
         days.extend(Weekday::ALL);
-    } else if days.is_empty() {
+    } else if none_named {
         let hint = Some("leave `days` out for every day".to_owned());
         source.error(table.span_of("days"), "empty", "the daypart has no days".to_owned(), hint);
     }

@@ -54,7 +54,7 @@ impl Store {
     }
 
     /// Opens a store that is there, waiting no longer than `wait` for locks. Makes nothing.
-    pub(crate) fn open_existing(path: &Path, wait: Duration) -> Result<Self, StoreError> {
+    pub fn open_existing(path: &Path, wait: Duration) -> Result<Self, StoreError> {
         match std::fs::metadata(path) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
                 return Err(StoreError::Missing(path.to_owned()));
@@ -177,6 +177,12 @@ impl Store {
             .prepare_cached("SELECT coalesce(max(number), 0) FROM grants WHERE granted_at > ?1")?;
         let limit = to_stored(now.saturating_add(CLOCK_TOLERANCE));
         Ok(statement.query_row([limit], |row| row.get(0))?)
+    }
+
+    /// Writes what is in the journal into the store and empties it, as far as nobody else is in the way.
+    pub(crate) fn empty_journal(&self) {
+        // Fails where the store is beyond help; whatever is read next is checked anew.
+        let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
     }
 
     /// Changes whenever another connection has changed the store.

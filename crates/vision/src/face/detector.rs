@@ -95,6 +95,10 @@ impl Detector {
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
+    /// Whether both run on one instance of a network.
+    pub fn shares_network_with(&self, other: &Self) -> bool {
+        self.model.shares_network_with(&other.model)
+    }
     /// Runs of the network per picture.
     pub fn passes(&self) -> u64 {
         1 + u64::from(self.model.spec().second_pass.is_some())

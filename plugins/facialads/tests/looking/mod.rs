@@ -2,7 +2,6 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod nets;
-pub mod onnx;
 
 use facialads_consent::{Basis, Policy, Purposes, Site, Stamp, Zone, wall_clock};
 use facialads_meta::{Audience, Face};

@@ -1,7 +1,7 @@
 //! Networks for tests, in a folder of their own. A "face" is a fixed part of any picture that is bright enough, and its
 //! "age" is the brightness of its picture: tests choose ages by choosing greys.
 
-use super::onnx::Net;
+use facialads_testkit::onnx::Net;
 use std::path::{Path, PathBuf};
 
 /// Side of the detector's picture.

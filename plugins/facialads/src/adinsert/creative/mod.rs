@@ -49,6 +49,11 @@ pub trait Creative: Send + Sync {
     /// Length of the longest stream, once known: what the container says at first, exact once the streams have been
     /// read to their end. Sound that outlasts the picture by a codec's padding (under 100 ms) does not count.
     fn duration(&self) -> Option<ClockTime>;
+    /// Whether [`Self::duration`] will not change any more: an encoder's padding is only told from content once the ends
+    /// of all streams were read.
+    fn duration_is_exact(&self) -> bool {
+        true
+    }
     /// The frame for time `time`, chosen by the creative's own timeline: the last one that starts before `time` plus
     /// half a frame. Where the sound outlasts the picture, the last picture stays until the end. Buffers come without
     /// metas, flags or timestamps and share their memory: copy before writing, set the timestamps.

@@ -174,6 +174,9 @@ impl Creative for DecodedCreative {
     fn duration(&self) -> Option<ClockTime> {
         self.shared.timeline.duration()
     }
+    fn duration_is_exact(&self) -> bool {
+        self.shared.timeline.duration_is_exact()
+    }
     fn frame(&self, time: ClockTime, wait: ClockTime) -> Frame {
         match &self.shared.video {
             Some(video) => video.frame(time, deadline(wait), &self.shared),

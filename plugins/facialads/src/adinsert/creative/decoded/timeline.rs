@@ -155,6 +155,16 @@ impl Timeline {
         Some(*self.origin.get_or_init(|| origin))
     }
 
+    /// Whether the ends of all streams that are delivered are known.
+    pub fn duration_is_exact(&self) -> bool {
+        let known = self.known();
+        let Some(selected) = known.selected.as_ref() else { return false };
+        let ends = [(&selected.video, &known.video), (&selected.audio, &known.audio)];
+        ends.into_iter().all(|(id, decoded)| {
+            id.is_none() || decoded.exact().is_some() || known.coded_end(id.as_ref()).is_some()
+        })
+    }
+
     /// See [`super::super::Creative::duration`].
     pub fn duration(&self) -> Option<ClockTime> {
         let origin = self.origin().unwrap_or_default();

@@ -106,7 +106,12 @@ pub struct Net(Graph);
 
 impl Net {
     pub fn new(side: i64) -> Self {
-        let image = value("image", &[-1, 3, side, side]);
+        Self::with_input(&[-1, 3, side, side])
+    }
+
+    /// With an input `image` of another shape; -1 is a side of any size.
+    pub fn with_input(shape: &[i64]) -> Self {
+        let image = value("image", shape);
         Self(Graph { name: "test".into(), inputs: vec![image], ..Graph::default() })
     }
 
@@ -117,7 +122,7 @@ impl Net {
 
     pub fn integers(&mut self, name: &str, values: &[i64]) {
         let raw = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        let shape = vec![i64::try_from(values.len()).unwrap()];
+        let shape = vec![values.len() as i64];
         self.0.constants.push(Constant { shape, kind: INT64, name: name.into(), raw });
     }
 
@@ -127,6 +132,19 @@ impl Net {
             outputs: vec![output.into()],
             operator: operator.into(),
             attributes: Vec::new(),
+        });
+    }
+
+    /// `channels` [N, 3]: mean of each channel of each picture.
+    pub fn channel_means(&mut self) {
+        self.0.nodes.push(Node {
+            inputs: vec!["image".into()],
+            outputs: vec!["channels".into()],
+            operator: "ReduceMean".into(),
+            attributes: vec![
+                Attribute { name: "axes".into(), ints: vec![2, 3], kind: 7, int: None },
+                Attribute { name: "keepdims".into(), int: Some(0), kind: 2, ints: Vec::new() },
+            ],
         });
     }
 
@@ -150,6 +168,11 @@ impl Net {
         self.0.outputs.push(value(name, shape));
     }
 
+    /// Writes the network as an ONNX file.
+    ///
+    /// # Panics
+    /// If it cannot be written.
+    #[allow(clippy::unwrap_used)]
     pub fn write(self, path: &std::path::Path) {
         let opset = Opset { domain: String::new(), version: 13 };
         let model = Model { ir_version: 8, graph: Some(self.0), opset: vec![opset] };

@@ -1,0 +1,125 @@
+//! Events of the programme.
+
+use super::{AdInsert, AudioLane};
+use crate::adinsert::{
+    imp::CAT,
+    session::{Session, lock},
+};
+use facialads_splice::{FrameRate, Machine};
+use gst::{EventView, prelude::*, subclass::prelude::*};
+use std::sync::{Arc, atomic::Ordering};
+
+impl AdInsert {
+    pub(super) fn sink_event(&self, pad: &gst::Pad, event: gst::Event) -> bool {
+        let lane = if *pad == self.video.sink { None } else { self.lane(pad) };
+        let src = lane.as_ref().map_or_else(|| self.video.src.clone(), |lane| lane.src.clone());
+        let Some(session) = self.session() else { return src.push_event(event) };
+        let pass = match &lane {
+            None => self.video_event(&session, &event),
+            Some(lane) => self.audio_event(&session, lane, &event),
+        };
+        !pass || src.push_event(event)
+    }
+
+    fn video_event(&self, session: &Arc<Session>, event: &gst::Event) -> bool {
+        match event.view() {
+            EventView::Caps(caps) => {
+                let caps = caps.caps_owned();
+                let rate = gst_video::VideoInfo::from_caps(&caps)
+                    .ok()
+                    .and_then(|info| FrameRate::new(info.fps().numer(), info.fps().denom()));
+                {
+                    let mut stream = lock(&self.video.stream);
+                    stream.caps = Some(caps.clone());
+                    stream.rate = rate;
+                }
+                session.set_video_caps(caps, rate);
+            }
+            EventView::Segment(segment) => {
+                let timeline = {
+                    let mut stream = lock(&self.video.stream);
+                    stream.timeline.set(segment.segment());
+                    stream.fresh = true;
+                    stream.timeline.clone()
+                };
+                session.place_cues(&timeline, true);
+                self.warn_of_foreign_segment(segment.segment());
+            }
+            EventView::FlushStart(_) => {
+                self.video.flushing.store(true, Ordering::SeqCst);
+                session.flush(event.seqnum());
+                session.wake();
+            }
+            EventView::FlushStop(_) => {
+                let mut stream = lock(&self.video.stream);
+                stream.timeline.clear();
+                self.video.flushing.store(false, Ordering::SeqCst);
+            }
+            EventView::Eos(_) => session.video_ended(),
+            _ => {}
+        }
+        true
+    }
+
+    /// Whether the event goes on.
+    fn audio_event(&self, session: &Arc<Session>, lane: &AudioLane, event: &gst::Event) -> bool {
+        match event.view() {
+            EventView::Caps(caps) => {
+                let caps = caps.caps_owned();
+                let info = gst_audio::AudioInfo::from_caps(&caps).ok();
+                {
+                    let mut stream = lock(&lane.stream);
+                    stream.info = info;
+                    stream.caps = Some(caps.clone());
+                    stream.next = None;
+                }
+                if let Some(id) = lane.id() {
+                    session.set_audio_caps(id, caps);
+                }
+            }
+            EventView::Segment(segment) => {
+                let timeline = {
+                    let mut stream = lock(&lane.stream);
+                    stream.timeline.set(segment.segment());
+                    stream.fresh = true;
+                    stream.next = None;
+                    stream.timeline.clone()
+                };
+                session.place_cues(&timeline, false);
+            }
+            EventView::Gap(gap) => {
+                let (from, duration) = gap.get();
+                return !self.audio_gap(lane, from, duration);
+            }
+            EventView::FlushStart(_) => {
+                lane.flushing.store(true, Ordering::SeqCst);
+                session.flush(event.seqnum());
+                session.wake();
+            }
+            EventView::FlushStop(_) => {
+                let mut stream = lock(&lane.stream);
+                stream.timeline.clear();
+                stream.next = None;
+                lane.flushing.store(false, Ordering::SeqCst);
+            }
+            EventView::Eos(_) => {
+                if let Some(id) = lane.id().filter(|id| *id != Machine::VIDEO) {
+                    session.change(|s| s.machine.end_of_stream(id));
+                }
+            }
+            _ => {}
+        }
+        true
+    }
+
+    fn warn_of_foreign_segment(&self, segment: &gst::Segment) {
+        let timed = segment.downcast_ref::<gst::ClockTime>();
+        if timed.is_none_or(|s| s.rate() != 1.0) {
+            gst::info!(
+                CAT,
+                imp = self,
+                "not played forward at normal speed, or not in time: no breaks meanwhile"
+            );
+        }
+    }
+}

@@ -1,0 +1,531 @@
+//! What lives between start and stop, shared by the streaming threads and the threads that prepare creatives.
+
+mod outbox;
+mod playing;
+
+pub(super) use outbox::Job;
+pub(super) use playing::{OnAir, Playing, Prepared};
+
+use super::{
+    AdInsert, CreativeSource,
+    audience::Window,
+    creative::Format,
+    settings::{InsertMode, Settings},
+    stats,
+    timeline::Timeline,
+};
+use facialads_campaign::{Catalogue, CreativeRef, SubjectView};
+use facialads_ledger::Ledger;
+use facialads_meta::event::Running;
+use facialads_splice::{
+    AudioStep, BreakId, Config, Cue, FrameRate, Machine, Mode, PadId, SlotId, Time, VideoStep, When,
+};
+use gst::glib;
+use outbox::Out;
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// So many changes of subject are remembered for decisions that are taken later.
+const SUBJECTS: usize = 512;
+
+/// What was read and opened at start-up and stays the same until the stop.
+pub(super) struct Setup {
+    pub settings: Settings,
+    pub breaks: Vec<(Time, Option<Time>)>,
+    pub catalogue: Catalogue,
+    pub ledger: Option<Ledger>,
+    pub source: Arc<dyn CreativeSource>,
+}
+
+pub(super) struct Session {
+    element: glib::WeakRef<AdInsert>,
+    pub settings: Settings,
+    pub catalogue: Catalogue,
+    pub ads: Vec<String>,
+    pub ledger: Option<Ledger>,
+    pub plays: super::records::Plays,
+    pub source: Arc<dyn CreativeSource>,
+    pub stats: stats::Shared,
+    state: Mutex<State>,
+    /// Something that a waiting thread may wait for has changed.
+    changed: Condvar,
+    pub audience: Mutex<Window>,
+    pub audience_moved: Condvar,
+}
+
+struct AudioPad {
+    id: PadId,
+    caps: Option<gst::Caps>,
+    gone: bool,
+}
+
+/// What was told and chosen in one break.
+#[derive(Clone, Default)]
+pub(super) struct BreakLog {
+    /// Creatives that were shown or failed: not again in this break.
+    pub used: Vec<CreativeRef>,
+    /// Of the list `ads`, by index.
+    pub used_ads: Vec<usize>,
+    /// Chosen, but not in the history before it was shown.
+    pub planned: Vec<CreativeRef>,
+    pub previous_advertiser: Option<String>,
+}
+
+pub(super) struct State {
+    pub machine: Machine,
+    stopped: bool,
+    /// Counts changes, so that none is missed between asking and waiting.
+    changes: u64,
+    rate: Option<FrameRate>,
+    video_caps: Option<gst::Caps>,
+    audio: Vec<AudioPad>,
+    last_flush: Option<gst::Seqnum>,
+    /// The cues have their place in running time.
+    placed: bool,
+    pub playing: HashMap<SlotId, Playing>,
+    house: Option<Prepared>,
+    /// Counts preparations of the house ad: only the newest is taken.
+    house_turn: u64,
+    /// What the programme was about, from which running time of the output on.
+    subjects: VecDeque<(Time, SubjectView)>,
+    /// Running time of the output that the picture has reached; `ended` when it is over.
+    pub picture: Time,
+    pub picture_ended: bool,
+    /// What the picture last was, for key frames at splices.
+    showing: Option<Option<SlotId>>,
+    pub log: HashMap<BreakId, BreakLog>,
+    /// Next of the list `ads`.
+    pub next_ad: usize,
+    running: Running,
+    outbox: VecDeque<Out>,
+    carrying_out: bool,
+}
+
+impl Session {
+    pub fn new(element: &AdInsert, setup: Setup) -> Self {
+        let Setup { settings, breaks, catalogue, ledger, source } = setup;
+        let mode = match settings.mode {
+            InsertMode::Replace => Mode::Replace,
+            InsertMode::Insert => Mode::Insert,
+        };
+        let mut machine = Machine::new(Config {
+            mode,
+            min_lead: settings.min_lead,
+            hold_limit: settings.hold_limit,
+            ..Config::default()
+        });
+        for (start, duration) in breaks {
+            machine.cue(Cue { when: When::Stream(start), duration });
+        }
+        Self {
+            element: glib::object::ObjectExt::downgrade(element),
+            ads: settings.ads(),
+            plays: super::records::Plays::new(ledger.as_ref(), settings.screen()),
+            settings,
+            catalogue,
+            ledger,
+            source,
+            stats: stats::Shared::default(),
+            state: Mutex::new(State {
+                machine,
+                stopped: false,
+                changes: 0,
+                rate: None,
+                video_caps: None,
+                audio: Vec::new(),
+                last_flush: None,
+                placed: false,
+                playing: HashMap::new(),
+                house: None,
+                house_turn: 0,
+                subjects: VecDeque::new(),
+                picture: 0,
+                picture_ended: false,
+                showing: None,
+                log: HashMap::new(),
+                next_ad: 0,
+                running: Running::default(),
+                outbox: VecDeque::new(),
+                carrying_out: false,
+            }),
+            changed: Condvar::new(),
+            audience: Mutex::default(),
+            audience_moved: Condvar::new(),
+        }
+    }
+
+    pub fn element(&self) -> Option<AdInsert> {
+        self.element.upgrade()
+    }
+    pub fn insert_mode(&self) -> bool {
+        self.settings.mode == InsertMode::Insert
+    }
+
+    /// Changes the state; what follows from it is carried out before this returns, and waiting threads look again.
+    pub fn change<R>(self: &Arc<Self>, change: impl FnOnce(&mut State) -> R) -> R {
+        let result = {
+            let mut state = lock(&self.state);
+            let result = change(&mut state);
+            self.queue_actions(&mut state);
+            state.changes += 1;
+            result
+        };
+        self.changed.notify_all();
+        self.carry_out();
+        result
+    }
+    /// Only looks.
+    pub fn look<R>(&self, look: impl FnOnce(&State) -> R) -> R {
+        look(&lock(&self.state))
+    }
+
+    pub fn set_live(self: &Arc<Self>, live: bool) {
+        self.stats.live.store(live, Ordering::Relaxed);
+        if self.look(|s| s.machine.live()) != live {
+            self.change(|s| s.machine.set_live(live));
+        }
+    }
+    pub fn live(&self) -> bool {
+        self.stats.live.load(Ordering::Relaxed)
+    }
+
+    pub fn add_audio(self: &Arc<Self>) -> PadId {
+        self.change(|s| {
+            let id = s.machine.add_audio();
+            s.audio.push(AudioPad { id, caps: None, gone: false });
+            id
+        })
+    }
+    pub fn remove_audio(self: &Arc<Self>, id: PadId) {
+        self.change(|s| {
+            s.machine.remove_pad(id);
+            s.audio.iter_mut().filter(|a| a.id == id).for_each(|a| a.gone = true);
+        });
+    }
+
+    pub fn set_video_caps(self: &Arc<Self>, caps: gst::Caps, rate: Option<FrameRate>) {
+        let prepare = self.change(|s| {
+            if s.video_caps.as_ref() == Some(&caps) {
+                return false;
+            }
+            if s.video_caps.replace(caps).is_some() {
+                s.machine.format_changed(true);
+            }
+            s.rate = rate;
+            s.machine.set_rate(rate);
+            true
+        });
+        if prepare {
+            self.prepare_house();
+        }
+    }
+    pub fn set_audio_caps(self: &Arc<Self>, id: PadId, caps: gst::Caps) {
+        let prepare = self.change(|s| {
+            let Some(pad) = s.audio.iter_mut().find(|a| a.id == id) else { return false };
+            if pad.caps.as_ref() == Some(&caps) {
+                return false;
+            }
+            if pad.caps.replace(caps).is_some() {
+                s.machine.format_changed(false);
+            }
+            true
+        });
+        if prepare {
+            self.prepare_house();
+        }
+    }
+
+    /// As [`Self::change`], for a question of a streaming thread. One that has to wait changed nothing: else two
+    /// waiting threads would wake each other for ever.
+    fn step<R>(
+        self: &Arc<Self>,
+        ask: impl FnOnce(&mut State) -> R,
+        waits: impl FnOnce(&R) -> bool,
+    ) -> (R, u64) {
+        let (answer, seen, waits) = {
+            let mut state = lock(&self.state);
+            let answer = ask(&mut state);
+            self.queue_actions(&mut state);
+            let waits = waits(&answer);
+            let seen = state.changes;
+            state.changes += u64::from(!waits);
+            (answer, seen, waits)
+        };
+        if !waits {
+            self.changed.notify_all();
+        }
+        self.carry_out();
+        (answer, seen)
+    }
+
+    /// A frame of the programme's picture at `running` time, with what it is about.
+    pub fn ask_video(
+        self: &Arc<Self>,
+        running: Time,
+        subject: Option<SubjectView>,
+    ) -> (VideoStep, Option<OnAir>, u64) {
+        let ask = |s: &mut State| {
+            let step = s.machine.video(running);
+            // The house ad goes to its slot before anybody asks for its frames.
+            self.queue_actions(s);
+            let shift = match step {
+                VideoStep::Programme { shift } | VideoStep::Ad { shift, .. } => shift,
+                VideoStep::Wait => 0,
+            };
+            s.picture = s.picture.max(running.saturating_add(shift));
+            if let Some(subject) = subject {
+                s.remember_subject(running.saturating_add(shift), subject);
+            }
+            let on_air = match step {
+                VideoStep::Ad { slot, .. } => s.on_air(slot),
+                _ => None,
+            };
+            (step, on_air)
+        };
+        let ((step, on_air), seen) = self.step(ask, |(step, _)| *step == VideoStep::Wait);
+        (step, on_air, seen)
+    }
+
+    /// Samples of the programme; see [`Machine::audio`].
+    pub fn ask_audio(
+        self: &Arc<Self>,
+        pad: PadId,
+        start: u64,
+        count: u64,
+        rate: u32,
+    ) -> (AudioStep, Option<OnAir>, u64) {
+        let ask = |s: &mut State| {
+            let step = s.machine.audio(pad, start, count, rate);
+            self.queue_actions(s);
+            let on_air = match step {
+                AudioStep::Ad { slot, .. } => s.on_air(slot),
+                _ => None,
+            };
+            (step, on_air)
+        };
+        let ((step, on_air), seen) = self.step(ask, |(step, _)| *step == AudioStep::Wait);
+        (step, on_air, seen)
+    }
+
+    /// Waits until something has changed since `seen`. `false`: stopped, or this pad is being flushed.
+    pub fn wait(&self, seen: u64, flushing: &AtomicBool) -> bool {
+        let begun = Instant::now();
+        let mut state = lock(&self.state);
+        while state.changes == seen && !state.stopped && !flushing.load(Ordering::SeqCst) {
+            // A limit, so that a flush that began between two looks is seen.
+            let (guard, timeout) = self
+                .changed
+                .wait_timeout(state, Duration::from_millis(100))
+                .unwrap_or_else(PoisonError::into_inner);
+            state = guard;
+            if timeout.timed_out() {
+                break;
+            }
+        }
+        let going_on = !state.stopped && !flushing.load(Ordering::SeqCst);
+        drop(state);
+        stats::Counters::add_time(&self.stats.waited, begun.elapsed());
+        going_on
+    }
+    /// Wakes who waits, to look at what is not in the state: a pad's flushing.
+    pub fn wake(&self) {
+        self.changed.notify_all();
+        self.audience_moved.notify_all();
+    }
+
+    /// A flush of any pad: one seek flushes several, and counts once.
+    pub fn flush(self: &Arc<Self>, seqnum: gst::Seqnum) {
+        self.change(|s| {
+            if s.last_flush.replace(seqnum) == Some(seqnum) {
+                return;
+            }
+            s.machine.flush();
+            s.subjects.clear();
+            s.picture = 0;
+            s.picture_ended = false;
+            s.placed = false;
+            s.showing = None;
+            s.log.clear();
+        });
+    }
+
+    /// Where the cues lie now: in a file they are positions in it, in a live stream they are running time. The
+    /// picture's timeline decides; until that is known another's stands in.
+    pub fn place_cues(self: &Arc<Self>, timeline: &Timeline, picture: bool) {
+        let live = self.live();
+        self.change(|s| {
+            if picture || !s.placed {
+                s.placed = true;
+                s.machine.place_streams(|cue| if live { Some(cue) } else { timeline.of_stream_time(cue) });
+            }
+        });
+    }
+
+    pub fn video_ended(self: &Arc<Self>) {
+        self.change(|s| {
+            s.machine.end_of_stream(Machine::VIDEO);
+            s.picture_ended = true;
+        });
+        self.audience_moved.notify_all();
+    }
+
+    pub fn stop(self: &Arc<Self>) {
+        self.change(|s| {
+            s.machine.stop();
+            s.stopped = true;
+            s.house_turn += 1;
+            for playing in s.playing.values() {
+                playing.prepared.creative.cancel();
+            }
+            if let Some(house) = s.house.take() {
+                s.outbox.push_back(Out::Drop(house.creative));
+            }
+        });
+        self.wake();
+        let tallied = lock(&self.audience).close_all();
+        self.record_audience(tallied);
+        lock(&self.audience).flush();
+    }
+    pub fn stopped(&self) -> bool {
+        self.look(|s| s.stopped)
+    }
+
+    /// The break is cued for the next frame that all pads can make.
+    pub fn start_break(self: &Arc<Self>, duration: Option<Time>) -> bool {
+        let possible = !self.ads.is_empty()
+            || !self.catalogue.campaigns().is_empty()
+            || self.settings.house_ad().is_some();
+        possible
+            && self.change(|s| {
+                let running = !s.stopped && !s.picture_ended && s.video_caps.is_some();
+                if running {
+                    s.machine.cue(Cue { when: When::Now, duration });
+                }
+                running
+            })
+    }
+    pub fn end_break(self: &Arc<Self>) -> bool {
+        self.change(|s| s.machine.end_break())
+    }
+
+    /// A frame of a creative was pushed. `end`: running time of the output at its end.
+    pub fn frame_left(self: &Arc<Self>, slot: SlotId, frame: u64, held: bool, (at, end): (Time, Time)) {
+        stats::Counters::add(&self.stats.ad_frames, 1);
+        stats::Counters::add(&self.stats.held_frames, u64::from(held));
+        self.change(|s| {
+            if let Some(playing) = s.playing.get_mut(&slot) {
+                playing.start.get_or_insert(at);
+                playing.end = end;
+                playing.frames += 1;
+                playing.held += u64::from(held);
+            }
+            s.machine.frame_left(slot, frame, held);
+        });
+    }
+    /// Of `count` samples, `real` were the creative's.
+    pub fn samples_left(&self, slot: SlotId, pad: PadId, count: u64, real: u64) {
+        stats::Counters::add(&self.stats.ad_samples, real);
+        stats::Counters::add(&self.stats.silence_samples, count.saturating_sub(real));
+        let mut state = lock(&self.state);
+        let first = state.audio.first().is_some_and(|a| a.id == pad);
+        if let Some(playing) = state.playing.get_mut(&slot).filter(|_| first) {
+            playing.samples += real;
+        }
+    }
+    /// Whether the picture changes between programme and ad, or from ad to ad, with this frame.
+    pub fn is_splice(&self, showing: Option<SlotId>) -> bool {
+        let before = lock(&self.state).showing.replace(showing);
+        before.is_some_and(|before| before != showing)
+    }
+
+    /// What the caps are now that a creative has to match; audio in pad order.
+    pub fn format(&self) -> (Format, Vec<PadId>) {
+        self.look(|s| {
+            let known: Vec<_> =
+                s.audio.iter().filter(|a| !a.gone).filter_map(|a| Some((a.id, a.caps.clone()?))).collect();
+            let (pads, audio) = known.into_iter().unzip();
+            (Format { video: s.video_caps.clone(), audio }, pads)
+        })
+    }
+    /// Whether the caps of every pad that will have some are known.
+    pub fn format_is_complete(&self) -> bool {
+        self.look(|s| s.rate.is_some() && s.audio.iter().all(|a| a.gone || a.caps.is_some()))
+    }
+
+    /// Takes a house ad that is ready. `false`: it was prepared for caps that have changed since.
+    pub fn set_house(self: &Arc<Self>, turn: u64, prepared: Prepared, length: Time) -> bool {
+        self.change(|s| {
+            if s.stopped || s.house_turn != turn {
+                return false;
+            }
+            s.house = Some(prepared);
+            s.machine.set_house(Some(length));
+            true
+        })
+    }
+    /// Begins another preparation of the house ad: drops the one before.
+    pub fn next_house_turn(self: &Arc<Self>) -> u64 {
+        self.change(|s| {
+            s.house_turn += 1;
+            s.machine.set_house(None);
+            if let Some(house) = s.house.take() {
+                s.outbox.push_back(Out::Drop(house.creative));
+            }
+            s.house_turn
+        })
+    }
+    pub fn house_turn(&self) -> u64 {
+        self.look(|s| s.house_turn)
+    }
+
+    /// Consent ended: what was chosen on people and is not on air yet is chosen anew.
+    pub fn forget_profiles(self: &Arc<Self>) {
+        self.change(|s| {
+            let void: Vec<_> = s
+                .playing
+                .iter()
+                .filter(|(_, p)| p.start.is_none() && p.prepared.label.by_profile)
+                .map(|(slot, _)| *slot)
+                .collect();
+            for slot in void {
+                s.machine.redecide(slot);
+            }
+        });
+        self.audience_moved.notify_all();
+    }
+
+    /// What the programme was about at running time `at` of the output.
+    pub fn subject_at(&self, at: Time) -> Option<SubjectView> {
+        self.look(|s| s.subjects.iter().rev().find(|(from, _)| *from <= at).map(|(_, v)| v.clone()))
+    }
+}
+
+impl State {
+    fn remember_subject(&mut self, at: Time, subject: SubjectView) {
+        if self.subjects.back().is_some_and(|(_, last)| *last == subject) {
+            return;
+        }
+        self.subjects.push_back((at, subject));
+        if self.subjects.len() > SUBJECTS {
+            self.subjects.pop_front();
+        }
+    }
+    fn on_air(&self, slot: SlotId) -> Option<OnAir> {
+        let playing = self.playing.get(&slot)?;
+        Some(OnAir {
+            creative: playing.prepared.creative.clone(),
+            format: playing.prepared.format.clone(),
+            pads: playing.prepared.pads.clone(),
+        })
+    }
+}
