@@ -3,7 +3,6 @@
 use super::{
     CAT, Shared, failure,
     source::Source,
-    stop_pipeline,
     timeline::{Kind, Streams},
 };
 use crate::adinsert::creative::Format;
@@ -25,12 +24,13 @@ pub fn start(shared: &Arc<Shared>, source: &Source, format: &Format) {
 fn try_start(shared: &Arc<Shared>, source: &Source, format: &Format) -> Result<(), String> {
     let uri = source.check()?;
     let pipeline = gst::Pipeline::new();
-    let decoder = make("uridecodebin3").map_err(|problem| format!("{}: {problem}", source.display))?;
+    let decoder = make("uridecodebin").map_err(|problem| format!("{}: {problem}", source.display))?;
     decoder.set_property("uri", uri);
+    // What the programme has no place for (subtitles too) is neither decoded nor waited for.
+    decoder.set_property("caps", raw_caps(shared.timeline.wanted()));
+    decoder.set_property("expose-all-streams", false);
     watch_messages(&pipeline, shared);
-    choose_streams(&decoder, shared);
     let theirs = shared.clone();
-    // Before the decoder is added: some of what is in it is there from its birth.
     pipeline.connect_deep_element_added(move |_, bin, element| read_ahead(bin, element, &theirs));
     pipeline.add(&decoder).map_err(|error| format!("{}: {error}", source.display))?;
     link_streams(&decoder, &pipeline, shared, format);
@@ -41,25 +41,22 @@ fn try_start(shared: &Arc<Shared>, source: &Source, format: &Format) -> Result<(
         }
         *slot = Some(pipeline.clone());
     }
-    let started = play(&pipeline, &decoder);
+    let started = pipeline.set_state(gst::State::Playing);
     if shared.is_cancelled() {
-        stop_pipeline(&pipeline, shared);
+        super::teardown::stop(&pipeline);
         return Ok(());
     }
     // An element that refuses says why on the bus first; this is for one that does not.
-    started.map_err(|error| format!("{}: cannot be opened: {error}", source.display))
+    started.map(drop).map_err(|error| format!("{}: cannot be opened: {error}", source.display))
 }
 
-/// uridecodebin3 of GStreamer 1.22 may start its source before its decodebin3; what comes then is lost and nothing ever
-/// follows (seen in one of twelve opens). So decodebin3 goes first.
-fn play(pipeline: &gst::Pipeline, decoder: &gst::Element) -> Result<(), gst::StateChangeError> {
-    pipeline.set_state(gst::State::Ready)?;
-    if let Some(bin) = decoder.downcast_ref::<gst::Bin>() {
-        for inner in bin.children().iter().filter(|inner| is(inner, "decodebin3")) {
-            inner.set_state(gst::State::Paused)?;
-        }
+fn raw_caps(wanted: Streams) -> gst::Caps {
+    let mut caps = gst::Caps::new_empty();
+    let wanted = [(wanted.video, "video/x-raw"), (wanted.audio, "audio/x-raw")];
+    for (_, media) in wanted.into_iter().filter(|(wanted, _)| *wanted) {
+        caps.merge(gst::Caps::builder(media).any_features().build());
     }
-    pipeline.set_state(gst::State::Playing).map(drop)
+    caps
 }
 
 fn is(element: &gst::Element, factory: &str) -> bool {
@@ -97,19 +94,6 @@ fn on_message(shared: &Shared, message: &gst::Message) {
                 shared.fail(&failure::missing_plugin(&shared.source, missing));
             }
         }
-        MessageView::StreamCollection(collection) => {
-            let streams = collection.stream_collection();
-            let has = |kind| streams.iter().any(|stream| kind_of(&stream) == Some(kind));
-            shared.timeline.find(Streams { video: has(Kind::Video), audio: has(Kind::Audio) });
-        }
-        MessageView::StreamsSelected(selected) => {
-            let first =
-                |kind| selected.streams().find(|s| kind_of(s) == Some(kind)).and_then(|s| s.stream_id());
-            shared
-                .timeline
-                .select(first(Kind::Video).map(String::from), first(Kind::Audio).map(String::from));
-            shared.wake();
-        }
         _ => {}
     }
 }
@@ -128,65 +112,31 @@ fn needs(shared: &Shared, missing: &gst::StructureRef) -> bool {
     }
 }
 
-fn kind_of(stream: &gst::Stream) -> Option<Kind> {
-    let kind = stream.stream_type();
-    if kind.contains(gst::StreamType::VIDEO) {
-        Some(Kind::Video)
-    } else if kind.contains(gst::StreamType::AUDIO) {
-        Some(Kind::Audio)
-    } else {
-        None
+fn kind_of(pad: &gst::Pad) -> Option<Kind> {
+    let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
+    let media = caps.structure(0).map(|s| s.name().to_string())?;
+    match media.split('/').next() {
+        Some("video") => Some(Kind::Video),
+        Some("audio") => Some(Kind::Audio),
+        _ => None,
     }
-}
-
-/// The first picture and the first sound, if the programme has a place for them; nothing else is decoded.
-fn choose_streams(decoder: &gst::Element, shared: &Arc<Shared>) {
-    let wanted = shared.timeline.wanted();
-    decoder.connect("select-stream", false, move |values| {
-        let collection = values.get(1).and_then(|v| v.get::<gst::StreamCollection>().ok());
-        let stream = values.get(2).and_then(|v| v.get::<gst::Stream>().ok());
-        let (Some(collection), Some(stream)) = (collection, stream) else {
-            return Some((-1i32).to_value());
-        };
-        let kind = kind_of(&stream);
-        let first = collection.iter().find(|other| kind_of(other) == kind);
-        let usable = match kind {
-            Some(Kind::Video) => wanted.video,
-            Some(Kind::Audio) => wanted.audio,
-            None => false,
-        };
-        let choose = usable && first.is_some_and(|first| first.stream_id() == stream.stream_id());
-        Some(i32::from(choose).to_value())
-    });
 }
 
 /// Makes room for compressed data, and learns from it how long each stream is before it has been decoded.
 fn read_ahead(bin: &gst::Bin, element: &gst::Element, shared: &Arc<Shared>) {
-    if !is(element, "multiqueue") || !is(bin.upcast_ref(), "decodebin3") {
+    if is(element, "decodebin") {
+        element.set_property("max-size-buffers", u32::MAX);
+        element.set_property("max-size-bytes", CODED_BYTES);
+        element.set_property("max-size-time", CODED_TIME.nseconds());
+    }
+    if !is(element, "multiqueue") || !is(bin.upcast_ref(), "decodebin") {
         return;
     }
-    element.set_property("use-interleave", false);
-    element.set_property("max-size-buffers", 0u32);
-    element.set_property("max-size-bytes", CODED_BYTES);
-    element.set_property("max-size-time", CODED_TIME.nseconds());
     let shared = shared.clone();
-    element.connect_pad_added(move |_, pad| match pad.direction() {
-        gst::PadDirection::Sink => measure(pad, &shared),
-        _ => end_alone(pad),
-    });
-}
-
-/// decodebin3 keeps the end of a stream back until all streams have ended, and decoders keep their last frames until
-/// then: sound could not end before the picture is consumed. Here each stream ends when it ends.
-fn end_alone(pad: &gst::Pad) {
-    pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, |pad, info| {
-        if let Some(gst::PadProbeData::Event(event)) = &info.data
-            && event.type_() == gst::EventType::Eos
-            && let Some(decoder) = pad.peer()
-        {
-            decoder.send_event(gst::event::Eos::new());
+    element.connect_pad_added(move |_, pad| {
+        if pad.direction() == gst::PadDirection::Sink {
+            measure(pad, &shared);
         }
-        gst::PadProbeReturn::Ok
     });
 }
 
@@ -229,23 +179,27 @@ fn extent(
     Some((segment.to_running_time(start)?, segment.to_running_time(end)?))
 }
 
+/// Stream ids of the first picture and the first sound.
+#[derive(Default)]
+struct Linked {
+    video: Option<String>,
+    audio: Option<String>,
+}
+
 /// Links the first picture and the first sound to their branches as they turn up, and everything else to nowhere.
 fn link_streams(decoder: &gst::Element, pipeline: &gst::Pipeline, shared: &Arc<Shared>, format: &Format) {
+    let linked = Arc::new(Mutex::new(Linked::default()));
+    let (all, theirs) = (linked.clone(), shared.clone());
+    decoder.connect_no_more_pads(move |_| {
+        let linked = all.lock().unwrap_or_else(PoisonError::into_inner);
+        theirs.timeline.select(linked.video.clone(), linked.audio.clone());
+        theirs.wake();
+    });
     let pipeline = pipeline.downgrade();
     let (shared, format) = (shared.clone(), format.clone());
-    let linked = Mutex::new(Streams::default());
     decoder.connect_pad_added(move |_, pad| {
         let Some(pipeline) = pipeline.upgrade() else { return };
-        let kind = pad.stream().and_then(|stream| kind_of(&stream));
-        let branch = {
-            let mut linked = linked.lock().unwrap_or_else(PoisonError::into_inner);
-            let wanted = shared.timeline.wanted();
-            match kind {
-                Some(Kind::Video) if wanted.video && !std::mem::replace(&mut linked.video, true) => kind,
-                Some(Kind::Audio) if wanted.audio && !std::mem::replace(&mut linked.audio, true) => kind,
-                _ => None,
-            }
-        };
+        let branch = claim(pad, &linked, shared.timeline.wanted());
         let result = match branch {
             Some(Kind::Video) => video_branch(&pipeline, &shared, &format),
             Some(Kind::Audio) => audio_branch(&pipeline, &shared, &format),
@@ -259,6 +213,21 @@ fn link_streams(decoder: &gst::Element, pipeline: &gst::Pipeline, shared: &Arc<S
             shared.fail(&format!("{}: {problem}", shared.source));
         }
     });
+}
+
+/// Which branch a stream goes to; a second one of its kind goes to none.
+fn claim(pad: &gst::Pad, linked: &Mutex<Linked>, wanted: Streams) -> Option<Kind> {
+    let kind = kind_of(pad)?;
+    let mut linked = linked.lock().unwrap_or_else(PoisonError::into_inner);
+    let (slot, wanted) = match kind {
+        Kind::Video => (&mut linked.video, wanted.video),
+        Kind::Audio => (&mut linked.audio, wanted.audio),
+    };
+    if !wanted || slot.is_some() {
+        return None;
+    }
+    *slot = Some(pad.stream_id().map(String::from).unwrap_or_default());
+    Some(kind)
 }
 
 /// Adds a chain to a running pipeline, its end first so that data always finds a running element.

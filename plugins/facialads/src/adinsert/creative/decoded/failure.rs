@@ -1,6 +1,5 @@
 //! What went wrong with a creative, in words that tell an operator what to do.
 
-use super::timeline::Streams;
 use gst::ClockTime;
 
 /// Words for an error message of the private pipeline.
@@ -38,9 +37,9 @@ pub fn missing_plugin(source: &str, structure: &gst::StructureRef) -> String {
 }
 
 /// Words for a creative that was not ready in time.
-pub fn too_late(source: &str, limit: ClockTime, found: Streams) -> String {
+pub fn too_late(source: &str, limit: ClockTime, found: bool) -> String {
     let seconds = limit.nseconds() as f64 / 1e9;
-    let hint = match (found.video || found.audio, is_network(source)) {
+    let hint = match (found, is_network(source)) {
         (false, true) => "the server does not answer, or too slowly",
         (false, false) => "truncated, or neither pictures nor sound are in it",
         (true, true) => "the network is too slow, or the file is truncated",

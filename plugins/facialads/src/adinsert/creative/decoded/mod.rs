@@ -2,9 +2,12 @@
 //! never reach the programme.
 //!
 //! ```text
-//! uridecodebin3 ─ queue ─ videoconvertscale ─ videorate ─ appsink → video::Queue → frame()
+//! uridecodebin ─ queue ─ videoconvertscale ─ videorate ─ appsink → video::Queue → frame()
 //!               └ tee ─ queue ─ audioconvert ─ audioresample ─ appsink → audio::Queues → samples()   (one per pad)
 //! ```
+//!
+//! Not uridecodebin3: in GStreamer 1.22 it sometimes loses the first data and never recovers, deadlocks or crashes when it
+//! is stopped while data flows (one stop in a thousand), and keeps the end of one stream back until all have ended.
 
 mod audio;
 mod branch;
@@ -17,7 +20,7 @@ mod video;
 pub use teardown::finish_teardowns;
 
 use super::{Creative, Format, Frame, Readiness};
-use gst::{ClockTime, prelude::*};
+use gst::ClockTime;
 use std::{
     sync::{
         Arc, LazyLock, Mutex, PoisonError,
@@ -198,7 +201,7 @@ impl DecodedCreative {
         shared.fail(&failure::too_late(
             &shared.source,
             self.options.preroll_timeout,
-            shared.timeline.found(),
+            shared.timeline.streams().is_some(),
         ));
         Readiness::Failed(shared.timeline.failure().unwrap_or_default())
     }
@@ -209,28 +212,11 @@ impl Drop for DecodedCreative {
         self.shared.stop();
         let pipeline = self.shared.pipeline.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(pipeline) = pipeline {
-            teardown::tear_down(pipeline, self.shared.clone());
+            teardown::hand_over(pipeline);
         }
     }
 }
 
 fn deadline(wait: ClockTime) -> Instant {
     Instant::now() + Duration::from_nanos(wait.nseconds())
-}
-
-/// How long a pipeline that is being torn down may still look for its streams.
-const SETTLE: Duration = Duration::from_secs(2);
-
-/// Takes a pipeline to its end. Blocks: never on a streaming thread of the programme.
-fn stop_pipeline(pipeline: &gst::Pipeline, shared: &Shared) {
-    // parsebin of GStreamer 1.22 deadlocks when it is stopped while it plugs the demuxer that it has just found
-    // (typefind's thread and the state change wait for each other's stream lock, for ever).
-    shared.timeline.wait_settled(SETTLE);
-    if let Err(error) = pipeline.set_state(gst::State::Null) {
-        gst::warning!(CAT, "an ad's pipeline did not stop: {error}");
-    }
-    if let Some(bus) = pipeline.bus() {
-        bus.unset_sync_handler();
-        bus.set_flushing(true);
-    }
 }

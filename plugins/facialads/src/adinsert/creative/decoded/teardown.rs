@@ -1,10 +1,11 @@
 //! Taking private pipelines down without anybody waiting for it: stopping a decoder joins its threads, and stopping a
 //! stalled network source may take seconds.
 
-use super::{CAT, Shared, stop_pipeline};
+use super::CAT;
+use gst::prelude::*;
 use std::{
     collections::VecDeque,
-    sync::{Arc, Condvar, Mutex, PoisonError},
+    sync::{Condvar, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -12,9 +13,20 @@ use std::{
 /// a hundred threads.
 const WORKERS: usize = 4;
 
+/// Takes a pipeline to its end. Blocks: never on a streaming thread of the programme.
+pub fn stop(pipeline: &gst::Pipeline) {
+    if let Err(error) = pipeline.set_state(gst::State::Null) {
+        gst::warning!(CAT, "an ad's pipeline did not stop: {error}");
+    }
+    if let Some(bus) = pipeline.bus() {
+        bus.unset_sync_handler();
+        bus.set_flushing(true);
+    }
+}
+
 #[derive(Default)]
 struct State {
-    waiting: VecDeque<(gst::Pipeline, Arc<Shared>)>,
+    waiting: VecDeque<gst::Pipeline>,
     workers: usize,
 }
 
@@ -22,9 +34,9 @@ static STATE: Mutex<State> = Mutex::new(State { waiting: VecDeque::new(), worker
 static CHANGED: Condvar = Condvar::new();
 
 /// Hands a pipeline to a thread that stops it. Never blocks.
-pub fn tear_down(pipeline: gst::Pipeline, shared: Arc<Shared>) {
+pub fn hand_over(pipeline: gst::Pipeline) {
     let mut state = STATE.lock().unwrap_or_else(PoisonError::into_inner);
-    state.waiting.push_back((pipeline, shared));
+    state.waiting.push_back(pipeline);
     if state.workers >= WORKERS {
         return;
     }
@@ -40,10 +52,10 @@ pub fn tear_down(pipeline: gst::Pipeline, shared: Arc<Shared>) {
 
 fn work() {
     let mut state = STATE.lock().unwrap_or_else(PoisonError::into_inner);
-    while let Some((pipeline, shared)) = state.waiting.pop_front() {
+    while let Some(pipeline) = state.waiting.pop_front() {
         drop(state);
-        stop_pipeline(&pipeline, &shared);
-        drop((pipeline, shared));
+        stop(&pipeline);
+        drop(pipeline);
         state = STATE.lock().unwrap_or_else(PoisonError::into_inner);
     }
     state.workers -= 1;

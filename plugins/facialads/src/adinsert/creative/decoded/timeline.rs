@@ -5,10 +5,7 @@
 
 use gst::ClockTime;
 use std::collections::HashMap;
-use std::{
-    sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
-    time::{Duration, Instant},
-};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Encoders pad the sound to whole packets (AAC up to 2048 samples, Vorbis up to 8192): sound that outlasts the picture
 /// by less than this is no content.
@@ -48,8 +45,6 @@ struct Selected {
 #[derive(Default)]
 struct Known {
     selected: Option<Selected>,
-    /// What the file says that it holds, usable or not.
-    found: Streams,
     video: Stream,
     audio: Stream,
     /// By stream id, before decoding: read far ahead, so the end is known early.
@@ -70,7 +65,6 @@ impl Known {
 pub struct Timeline {
     wanted: Streams,
     known: Mutex<Known>,
-    settled: Condvar,
     origin: OnceLock<ClockTime>,
 }
 
@@ -83,12 +77,7 @@ pub enum Kind {
 
 impl Timeline {
     pub fn new(video: bool, audio: bool) -> Self {
-        Self {
-            wanted: Streams { video, audio },
-            known: Mutex::default(),
-            settled: Condvar::new(),
-            origin: OnceLock::new(),
-        }
+        Self { wanted: Streams { video, audio }, known: Mutex::default(), origin: OnceLock::new() }
     }
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
@@ -101,7 +90,6 @@ impl Timeline {
         let mut known = self.known();
         let first = known.failure.is_none();
         known.failure.get_or_insert_with(|| reason.to_owned());
-        self.settled.notify_all();
         first
     }
     pub fn failure(&self) -> Option<String> {
@@ -111,14 +99,6 @@ impl Timeline {
     pub fn streams(&self) -> Option<Streams> {
         self.known().streams()
     }
-    pub fn found(&self) -> Streams {
-        self.known().found
-    }
-    pub fn find(&self, found: Streams) {
-        let mut known = self.known();
-        known.found.video |= found.video;
-        known.found.audio |= found.audio;
-    }
     /// Takes the ids of the streams that the decoder delivers.
     pub fn select(&self, video: Option<String>, audio: Option<String>) {
         let selected = Selected {
@@ -126,19 +106,6 @@ impl Timeline {
             audio: audio.filter(|_| self.wanted.audio),
         };
         self.known().selected = Some(selected);
-        self.settled.notify_all();
-    }
-    /// Waits until the streams are known or the creative has failed, at most `limit`.
-    pub fn wait_settled(&self, limit: Duration) {
-        let deadline = Instant::now() + limit;
-        let mut known = self.known();
-        while known.selected.is_none() && known.failure.is_none() {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return;
-            }
-            known = self.settled.wait_timeout(known, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
     }
     /// Decoded data from `start` to `end`.
     pub fn saw(&self, kind: Kind, start: ClockTime, end: ClockTime) {
