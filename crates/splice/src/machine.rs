@@ -305,7 +305,10 @@ impl Machine {
                     shown.cut = Some(reason.clone());
                 }
                 self.end_slot(at, slot);
-                self.discard(at, slot);
+                // Where the picture has ended, sound that is behind it still needs what is on air.
+                if *reason != Reason::ProgrammeEnded {
+                    self.discard(at, slot);
+                }
             }
         }
     }

@@ -115,6 +115,7 @@ impl<'a> Run<'a> {
                 self.frame += 1;
             }
             VideoStep::Ad { slot, frame, in_break, shift, .. } => {
+                assert!(!self.discarded(slot), "{slot:?} is still needed");
                 let (at, next) = match self.world.mode {
                     Mode::Replace => (time, rate.time(self.frame + 1)),
                     Mode::Insert => {
@@ -141,6 +142,7 @@ impl<'a> Run<'a> {
                 AudioStep::Wait => return false,
                 AudioStep::Programme { samples, .. } => (samples, What::Programme(start), samples),
                 AudioStep::Ad { slot, position, samples, .. } => {
+                    assert!(!self.discarded(slot), "{slot:?} is still needed");
                     let consumed = if self.world.mode == Mode::Replace { samples } else { 0 };
                     (samples, What::Ad(slot, position), consumed)
                 }
@@ -166,6 +168,10 @@ impl<'a> Run<'a> {
             }
             self.out.actions.push(action);
         }
+    }
+
+    fn discarded(&self, slot: SlotId) -> bool {
+        self.out.actions.contains(&Action::Discard { slot })
     }
 
     fn fate(&self, number: usize) -> Fate {

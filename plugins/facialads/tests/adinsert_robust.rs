@@ -216,7 +216,7 @@ fn breaks_that_cannot_be_read_are_an_error_with_a_place() {
     pipeline.add(&ads).unwrap();
     assert!(pipeline.set_state(gst::State::Ready).is_err());
     let bus = pipeline.bus().unwrap();
-    let message = bus.timed_pop_filtered(gst::ClockTime::ZERO, &[gst::MessageType::Error]).unwrap();
+    let message = bus.pop_filtered(&[gst::MessageType::Error]).unwrap();
     let gst::MessageView::Error(error) = message.view() else { unreachable!() };
     assert!(error.error().to_string().contains("character 5"), "{}", error.error());
     pipeline.set_state(gst::State::Null).unwrap();
@@ -233,10 +233,13 @@ fn campaigns_that_cannot_be_read_are_a_warning_and_the_programme_runs_on() {
     assert!(run.warnings.iter().any(|w| w.contains("campaigns.toml:1")), "{:?}", run.warnings);
 }
 
+type Placed = (u64, u64, Option<common::numbered::Numbered>);
+
 /// A file pipeline that can be sought in, and the frames that came after each seek.
 struct Seekable {
     pipeline: gst::Pipeline,
-    frames: Arc<Mutex<Vec<(u64, u64, Option<common::numbered::Numbered>)>>>,
+    /// Timestamp, stream time, number.
+    frames: Arc<Mutex<Vec<Placed>>>,
     messages: Arc<Mutex<Vec<gst::Structure>>>,
 }
 
