@@ -27,11 +27,13 @@ slide() { # input label, from second, to second: the x position of a person who 
 }
 ffmpeg -f lavfi -i "color=c=0x4a5560:size=640x480:rate=25:duration=64" \
     -loop 1 -framerate 25 -t 64 -i "$out/woman.png" \
-    -stream_loop -1 -t 64 -i "$media/carphone_pristine.mp4" \
+    -i "$media/carphone_pristine.mp4" \
     -loop 1 -framerate 25 -t 64 -i "$out/veto.png" \
     -filter_complex "
         [0]noise=alls=6:allf=t[room];
-        [2]fps=25,scale=586:480[man];
+        [2]fps=25,trim=end=1.6,split[forth][b];
+        [b]reverse[back];
+        [forth][back]concat,loop=loop=-1:size=80,setpts=N/25/TB,scale=586:480[man];
         [room][1]overlay=$(slide 2 15)[a];
         [a][man]overlay=$(slide 16 29)[b];
         [b][3]overlay=$(slide 46 60)[c]" \
@@ -40,11 +42,11 @@ ffmpeg -f lavfi -i "color=c=0x4a5560:size=640x480:rate=25:duration=64" \
 # --- The programme: 640x360 at 25 fps with sound, 64 s, with its own time burnt in. ------------------------------
 #   0-19 s Big Buck Bunny · 19-45 s cars and bicycles in a street · 45-64 s Big Buck Bunny
 picture="scale=640:360:force_original_aspect_ratio=increase,crop=640:360,setsar=1,fps=25"
-ffmpeg -stream_loop -1 -t 64 -i "$media/bigbuckbunny.mp4" -stream_loop -1 -t 64 -ss 2.2 -to 5.8 -i "$media/bikes.mp4" \
+ffmpeg -stream_loop -1 -t 64 -i "$media/bigbuckbunny.mp4" -i "$media/bikes.mp4" \
     -f lavfi -i "sine=frequency=196:beep_factor=4:sample_rate=48000:duration=26" \
     -filter_complex "
         [0:v]$picture,split[v0][v2];
-        [1:v]$picture,trim=duration=26,setpts=PTS-STARTPTS[street];
+        [1:v]$picture,trim=2.2:4.0,loop=loop=-1:size=45,setpts=N/25/TB,trim=duration=26[street];
         [v0]trim=duration=19,setpts=PTS-STARTPTS[first];
         [v2]trim=start=19:duration=19,setpts=PTS-STARTPTS[last];
         [first][street][last]concat=n=3:v=1,
@@ -75,5 +77,5 @@ creative() { # file, name, line, background colour, kind of motion, lowest note 
 creative aurora    "Aurora"    "Skin care for busy days"       0xff7a2f5e "pattern=zone-plate kx2=8 ky2=-8 kt=4"              330
 creative northwind "Northwind" "Watches that keep up"          0xff1f3b57 "pattern=zone-plate kx2=20 ky2=20 kt=8"             262
 creative volta     "Volta"     "The electric car for the city" 0xff1d5b46 "pattern=ball motion=sweep"                          220
-creative greenpaw  "Greenpaw"  "Food that animals choose"      0xff7a5a1e "pattern=zone-plate kx=30 ky=12 kt=8"               294
+creative greenpaw  "Greenpaw"  "Boots for wild places"        0xff7a5a1e "pattern=zone-plate kx=30 ky=12 kt=8"               294
 cp "$0" "$stamp"

@@ -23,7 +23,7 @@ rm -f "$out"/{consent,no-consent,ledger,no-consent-ledger}.db{,-wal,-shm}
 # One line does the whole job. $1: consent store, $2: ledger, $3: result, $4: what happens to the camera's picture.
 pipeline() {
     cat <<PIPELINE
-gst-launch-1.0 -e \\
+gst-launch-1.0 -e -m \\
   adinsert name=ads mode=replace breaks=$breaks campaigns=$out/campaigns.toml screen=demo ledger=$2 \\
   uridecodebin3 uri=file://$out/media/programme.mp4 name=programme \\
   programme. ! queue ! videoconvert ! subjectclassify ! queue max-size-time=4000000000 max-size-bytes=0 max-size-buffers=0 ! ads.sink_video \\
@@ -40,8 +40,9 @@ record="audienceoverlay ! tee name=seen seen. ! queue ! videoconvert ! x264enc s
 echo
 echo "== A viewer agrees: counting, age and gender, and choosing advertisements by them; an adult; for 15 minutes"
 "$facialads" consent grant --store "$out/consent.db" --screen demo --adult \
-    --purposes measurement,demographics,personalisation --minutes 15 > "$out/receipt.txt"
-echo "   (the receipt is in $out/receipt.txt; with it the viewer can withdraw)"
+    --purposes measurement,demographics,personalisation --minutes 15 --json > "$out/receipt.json"
+receipt=$(sed -n 's/.*"receipt": "\(.*\)".*/\1/p' "$out/receipt.json")
+echo "   (the receipt, which the viewer keeps and can withdraw with, is in $out/receipt.json)"
 
 run() { # what to show, then the pipeline's arguments
     local line
@@ -55,16 +56,21 @@ run() { # what to show, then the pipeline's arguments
         exit 1
     fi
 }
+looked() { # how often a network looked at people, from the messages of a run
+    sed -n 's/.*facialads-faceanalyze-stats.*inference-calls=(guint64)\([0-9]*\).*/inference calls on people: \1/p' "$1"
+}
 echo
 echo "== With consent"
 run "$out/pipeline.log" "$out/consent.db" "$out/ledger.db" "$out/demo.mp4" "$record"
 "$facialads" report --ledger "$out/ledger.db" --k 1 --html "$out/report.html" --table
+looked "$out/pipeline.log"
 
 echo
 echo "== The viewer withdraws. The same line again: nobody is looked at, the programme's subject decides"
-"$facialads" consent withdraw --store "$out/consent.db" "$(cat "$out/receipt.txt")"
+"$facialads" consent withdraw --store "$out/consent.db" "$receipt"
 run "$out/no-consent.log" "$out/consent.db" "$out/no-consent-ledger.db" "$out/no-consent.mp4" ""
 "$facialads" report --ledger "$out/no-consent-ledger.db" --k 1 --table
+looked "$out/no-consent.log"
 
 # Four pictures of each break: the last of the programme, the first and the last of the advertisement, the programme again.
 select=$(tr ',' '\n' <<<"$breaks" | awk -F+ '{ a = $1 * 25; b = a + $2 * 25; printf "%seq(n\\,%d)+eq(n\\,%d)+eq(n\\,%d)+eq(n\\,%d)", (NR > 1 ? "+" : ""), a - 1, a, b - 1, b }')

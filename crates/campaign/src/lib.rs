@@ -21,4 +21,4 @@ pub use decide::{
     Basis, CampaignExplanation, Choice, CreativeRef, Decision, Explanation, History, NoHistory, Outcome,
     Reason, Score, Situation, Slot, SubjectClass, SubjectView, Verdict, ViewerExplanation, decide, explain,
 };
-pub use load::{Diagnostic, LoadError, Loaded, Severity};
+pub use load::{Diagnostic, LoadError, Loaded, Severity, Taxonomy};

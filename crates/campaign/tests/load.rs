@@ -1,7 +1,7 @@
 //! Campaign files: what is read, and every mistake with its place.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use facialads_campaign::{Catalogue, Diagnostic, Loaded, Severity, WantedGender, Weekday};
+use facialads_campaign::{Catalogue, Diagnostic, Loaded, Severity, Taxonomy, WantedGender, Weekday};
 use std::{fs, path::Path, time::Duration};
 
 fn inspect(text: &str) -> Loaded {
@@ -260,4 +260,38 @@ fn files_that_cannot_be_read_say_why() {
     let loaded = Catalogue::inspect(&[&empty]);
     assert_eq!((loaded.diagnostics[0].severity, loaded.diagnostics[0].code), (Severity::Warning, "empty"));
     assert!(!loaded.diagnostics.iter().any(Diagnostic::is_fatal));
+}
+
+#[test]
+fn subjects_that_are_not_in_the_taxonomy_are_found_where_one_is_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = folder.path().join("taxonomy.tsv");
+    let rows = "Relational ID System\t\t\tx\r\nUnique ID\tParent\tName\tTier 1\r\n1\t\tAutomotive\tAutomotive\r\n\
+                v9i3On\t\tSensitive Topics\tSensitive Topics\r\n483\t\tSports\tSports\r\n";
+    fs::write(&table, rows).unwrap();
+    let file = folder.path().join("c.toml");
+    let text = "[[campaign]]\nid = \"a\"\nadvertiser = \"A\"\n[campaign.target]\n\
+                subjects = [\"automotive\", \"483\", \"Automotiv\"]\nexclude_subjects = [\"v9i3On\", \"Weather on Mars\"]\n\
+                [[campaign.creative]]\nid = \"x\"\nuri = \"http://h\"\n";
+    fs::write(&file, text).unwrap();
+    assert_eq!(places(&Catalogue::inspect(&[&file])), []);
+    let taxonomy = Taxonomy::read(&table).unwrap();
+    let loaded = Catalogue::inspect_with(&[&file], &taxonomy);
+    assert_eq!(places(&loaded), [(5, 34, "unknown-subject"), (6, 31, "unknown-subject")]);
+    let hints: Vec<_> = loaded.diagnostics.iter().map(|d| d.hint.as_deref()).collect();
+    assert_eq!(hints, [Some("did you mean \"Automotive\"?"), None]);
+    assert!(Taxonomy::read(&file).is_err(), "another file is no taxonomy");
+}
+
+#[test]
+fn the_published_taxonomy_can_be_read() {
+    let Some(table) = facialads_testkit::shared("data/taxonomy/content-taxonomy-3.1.tsv") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("c.toml");
+    let text = "[[campaign]]\nid = \"a\"\nadvertiser = \"A\"\ntarget = { subjects = [\"pets\", \"150\", \"Petz\"] }\n\
+                creative = [{ id = \"x\", uri = \"http://h\" }]\n";
+    fs::write(&file, text).unwrap();
+    let loaded = Catalogue::inspect_with(&[&file], &Taxonomy::read(&table).unwrap());
+    assert_eq!(places(&loaded), [(4, 39, "unknown-subject")]);
+    assert_eq!(loaded.diagnostics[0].hint.as_deref(), Some("did you mean \"Pets\"?"));
 }

@@ -1,8 +1,8 @@
 //! `facialads ads`: campaign files.
 
 use crate::report::print;
-use anyhow::{Result, bail};
-use facialads_campaign::{Campaign, Catalogue, Loaded, Severity};
+use anyhow::{Context, Result, bail};
+use facialads_campaign::{Campaign, Catalogue, Loaded, Severity, Taxonomy};
 use std::path::PathBuf;
 
 #[derive(clap::Args)]
@@ -18,12 +18,20 @@ enum Action {
         /// Campaign files, or folders of them.
         #[arg(required = true)]
         paths: Vec<PathBuf>,
+        /// IAB Tech Lab's table of its Content Taxonomy (tab-separated): also find subjects that are not in it.
+        #[arg(long, value_name = "FILE")]
+        taxonomy: Option<PathBuf>,
     },
 }
 
 pub fn run(command: Command) -> Result<()> {
     match command.action {
-        Action::Check { paths } => check(&Catalogue::inspect(&paths)),
+        Action::Check { paths, taxonomy: None } => check(&Catalogue::inspect(&paths)),
+        Action::Check { paths, taxonomy: Some(file) } => {
+            let taxonomy = Taxonomy::read(&file)
+                .with_context(|| format!("cannot read the taxonomy {}", file.display()))?;
+            check(&Catalogue::inspect_with(&paths, &taxonomy))
+        }
     }
 }
 

@@ -102,7 +102,7 @@ pub struct Decision {
     pub campaign: Option<String>,
     pub advertiser: Option<String>,
     pub creative: Option<String>,
-    /// The reason in public words, from [`Choice::why`](https://docs.rs) of the campaign crate.
+    /// The reason in public words: `Choice::why` of the campaign crate.
     pub why: String,
     /// Digests of the receipts under which people were considered. Kept in a table of their own, never beside this
     /// record; leave empty where people played no part.

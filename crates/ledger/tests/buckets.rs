@@ -26,13 +26,18 @@ fn earlier() -> Timestamp {
     Timestamp::from_second(second - second.rem_euclid(3600) + 1800).unwrap()
 }
 
+/// In an hour that does not end while a test runs.
+fn not_yet_over() -> Timestamp {
+    at(7200)
+}
+
 #[test]
 fn a_full_run_with_one_viewer_leaves_nothing_about_them_on_disk() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
     let ledger = Ledger::shared(&path);
     ledger.record(gate(1));
-    ledger.record(Event::Audience(audience("lobby", 1, "female", 27.0, Timestamp::now())));
+    ledger.record(Event::Audience(audience("lobby", 1, "female", 27.0, not_yet_over())));
     assert!(ledger.flush(WAIT));
     drop(ledger);
     assert_eq!(cells(&path), []);
@@ -49,8 +54,7 @@ fn three_people_are_written_together() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
     let ledger = Ledger::shared(&path);
-    let now = earlier();
-    // The hour is over, but the events come in one batch, as in a busy hour.
+    let now = not_yet_over();
     for (gender, years) in [("female", 27.0), ("male", 30.0), ("male", 12.0)] {
         ledger.record(Event::Audience(audience("lobby", 1, gender, years, now)));
     }
@@ -88,7 +92,7 @@ fn a_withdrawal_forgets_what_was_not_yet_written_on_its_screen() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
     let ledger = Ledger::shared(&path);
-    let now = Timestamp::now();
+    let now = not_yet_over();
     for screen in ["lobby", "door"] {
         ledger.record(Event::Audience(audience(screen, 2, "female", 27.0, now)));
     }

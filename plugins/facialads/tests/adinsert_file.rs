@@ -16,6 +16,17 @@ fn exact_ad() -> String {
     path_text(&ad("exact.mkv", &Spec::exact_mkv(5)))
 }
 
+/// These are a creative's samples from its first on.
+fn assert_ramp(sound: &[i16]) {
+    let wrong: Vec<_> = (0..sound.len()).filter(|i| sound[*i] != ramp(*i as u64)).collect();
+    let places = (wrong.first(), wrong.last(), wrong.len());
+    let there = wrong.first().map(|i| (sound[*i], ramp(*i as u64)));
+    assert!(
+        wrong.is_empty(),
+        "wrong samples (first, last, count) {places:?}, there (is, should be) {there:?}"
+    );
+}
+
 /// Frame of a 25 fps creative that belongs at frame `n` of a 30 fps break: the last that starts before `n` and a half.
 fn expected_25_in_30(count: u32) -> Vec<u32> {
     (0..count).map(|n| ((2 * n + 1) * 25 - 1) / 60).collect()
@@ -57,7 +68,8 @@ fn the_frames_of_a_break_are_the_creatives_frames() {
     assert_eq!((around[299], around[300]), (299, 450));
     // Sample by sample, from the creative's first to its last.
     let sound = run.sound(0);
-    assert!(sound[480_000..720_000].iter().enumerate().all(|(i, s)| *s == ramp(i as u64)));
+    println!("{}", run.stats);
+    assert_ramp(&sound[480_000..720_000]);
     assert_eq!(run.ad_sound(0), Some((480_000, 720_000, 240_000)));
     assert_eq!(run.output.key_units, [10 * SECOND, 15 * SECOND], "key frames are asked for at both splices");
 }

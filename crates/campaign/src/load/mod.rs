@@ -7,8 +7,10 @@ mod schedule;
 mod source;
 mod table;
 mod target;
+mod taxonomy;
 
 pub use diagnostic::{Diagnostic, LoadError, Severity};
+pub use taxonomy::Taxonomy;
 
 use crate::{Campaign, Catalogue};
 use campaign::Read;
@@ -49,25 +51,34 @@ impl Catalogue {
 
     /// Loads what can be loaded and reports everything that is wrong: for `facialads ads check`.
     pub fn inspect<P: AsRef<Path>>(paths: &[P]) -> Loaded {
-        let mut loader = Loader::default();
-        for path in paths {
-            loader.path(path.as_ref());
-        }
-        loader.finish()
+        Loader::default().all(paths)
+    }
+
+    /// As [`inspect`](Self::inspect), and reports subjects that are not in the taxonomy.
+    pub fn inspect_with<P: AsRef<Path>>(paths: &[P], taxonomy: &Taxonomy) -> Loaded {
+        Loader { taxonomy: Some(taxonomy), ..Loader::default() }.all(paths)
     }
 }
 
 #[derive(Default)]
-struct Loader {
+struct Loader<'t> {
     campaigns: BTreeMap<String, Campaign>,
     /// Where each id was first used: "file:line".
     places: BTreeMap<String, String>,
     diagnostics: Vec<Diagnostic>,
     files: Vec<PathBuf>,
     seen: HashSet<PathBuf>,
+    taxonomy: Option<&'t Taxonomy>,
 }
 
-impl Loader {
+impl Loader<'_> {
+    fn all<P: AsRef<Path>>(mut self, paths: &[P]) -> Loaded {
+        for path in paths {
+            self.path(path.as_ref());
+        }
+        self.finish()
+    }
+
     fn path(&mut self, path: &Path) {
         if !path.is_dir() {
             return self.file(path);
@@ -115,6 +126,7 @@ impl Loader {
 
     fn text(&mut self, file: &Path, text: &str) {
         let mut source = Source::new(file.to_owned(), text);
+        source.taxonomy = self.taxonomy;
         let (document, errors) = DeTable::parse_recoverable(text);
         for error in &errors {
             source.error(error.span().unwrap_or(0..0), "syntax", error.message().to_owned(), None);

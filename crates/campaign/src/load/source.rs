@@ -1,6 +1,6 @@
 //! The text of a campaign file, and the mistakes found in it.
 
-use super::{Diagnostic, Severity};
+use super::{Diagnostic, Severity, Taxonomy};
 use std::{ops::Range, path::PathBuf};
 
 /// Longer lines are shown around the place only.
@@ -11,11 +11,13 @@ pub(super) struct Source<'a> {
     pub file: PathBuf,
     pub text: &'a str,
     pub found: Vec<Diagnostic>,
+    /// Subjects are looked up in it, where there is one.
+    pub taxonomy: Option<&'a Taxonomy>,
 }
 
 impl<'a> Source<'a> {
     pub fn new(file: PathBuf, text: &'a str) -> Self {
-        Self { file, text, found: Vec::new() }
+        Self { file, text, found: Vec::new(), taxonomy: None }
     }
 
     pub fn error(&mut self, span: Range<usize>, code: &'static str, message: String, hint: Option<String>) {

@@ -126,7 +126,18 @@ fn emotions(table: &Table<'_, '_>, source: &mut Source<'_>) -> Vec<Emotion> {
 }
 
 fn subjects(table: &Table<'_, '_>, key: &str, source: &mut Source<'_>) -> Vec<Subject> {
-    words(table, key, source).into_iter().map(Subject).collect()
+    let subjects = words(table, key, source);
+    if let Some(taxonomy) = source.taxonomy {
+        // Read once more for the places; what is wrong otherwise is reported already.
+        for (text, span) in table.strings(key, &mut Source::new(source.file.clone(), source.text)) {
+            let name = text.trim();
+            if !name.is_empty() && !taxonomy.knows(name) {
+                let message = format!("\"{}\" is no class of the taxonomy", name.escape_debug());
+                source.error(span, "unknown-subject", message, taxonomy.hint(name));
+            }
+        }
+    }
+    subjects.into_iter().map(Subject).collect()
 }
 
 /// Strings that are not blank. An empty list is reported: it reads like "nothing" and means "anything".

@@ -179,6 +179,12 @@ impl Store {
         Ok(statement.query_row([limit], |row| row.get(0))?)
     }
 
+    /// Writes what is in the journal into the store and empties it, as far as nobody else is in the way.
+    pub(crate) fn empty_journal(&self) {
+        // Fails where the store is beyond help; whatever is read next is checked anew.
+        let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    }
+
     /// Changes whenever another connection has changed the store.
     pub(crate) fn data_version(&self) -> Result<i64, StoreError> {
         Ok(self.connection.pragma_query_value(None, "data_version", |row| row.get(0))?)

@@ -19,6 +19,15 @@ struct Open {
     rows: Rows,
 }
 
+impl Open {
+    /// Leaves a store that lies elsewhere now. Its journal may lie beside the new one still, and SQLite would take it for
+    /// the new one's, which would bring old grants back: so it is emptied into the store that it belongs to.
+    fn let_go(self) -> Trouble {
+        self.store.empty_journal();
+        Trouble::Replaced
+    }
+}
+
 /// What was read last.
 #[derive(Debug, Clone, Default)]
 pub struct Rows {
@@ -65,11 +74,19 @@ impl Source {
 
     fn renew(&self, mut open: Open, now: WallClock) -> Result<Open, Trouble> {
         match Files::look(&self.path) {
-            Some(files) if files.store != open.files.store => return Err(Trouble::Replaced),
-            None => return Err(Trouble::Replaced),
+            None => return Err(open.let_go()),
+            Some(files) if files.store != open.files.store => return Err(open.let_go()),
             // Written to behind SQLite's back, a checkpoint, or a journal that was taken away: what the connection
             // has cached may not be what is there.
-            Some(files) if !open.files.accept(&files) => return self.reopen(now),
+            Some(files) if !open.files.accept(&files) => {
+                return match self.reopen(now) {
+                    Ok(again) if again.files.store == open.files.store => Ok(again),
+                    Ok(_) | Err(Trouble::Replaced | Trouble::Store(StoreError::Missing(_))) => {
+                        Err(open.let_go())
+                    }
+                    Err(other) => Err(other),
+                };
+            }
             Some(_) => {}
         }
         let version = open.store.data_version()?;

@@ -198,11 +198,16 @@ fn campaign_row(page: &mut String, row: &CampaignRow) -> fmt::Result {
 }
 
 fn people(page: &mut String, report: &Report) -> fmt::Result {
+    let withheld = match report.k {
+        1 => "Nothing is withheld (k = 1).".to_owned(),
+        k => format!(
+            "Counts below k = {k} are withheld, and others with them, so that they cannot be computed back."
+        ),
+    };
     writeln!(
         page,
-        "<h2>People</h2><p class=\"lead\">Estimates, for people who agreed to them; each person once per creative. Counts \
-         below k = {} are withheld, and others with them, so that they cannot be computed back.</p>",
-        report.k
+        "<h2>People</h2><p class=\"lead\">Estimates, for people who agreed to them; each person once per creative. \
+         {withheld}</p>",
     )?;
     if report.audience.is_empty() {
         page.write_str(

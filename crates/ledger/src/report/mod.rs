@@ -87,7 +87,7 @@ impl Report {
         };
         Self {
             generated: options.now,
-            zone: options.zone.iana_name().unwrap_or("local time").to_owned(),
+            zone: zone_name(options),
             k,
             warning: (k < DEFAULT_K).then(|| {
                 format!(
@@ -134,6 +134,12 @@ impl Report {
     fn local(&self, at: Timestamp) -> String {
         at.to_zoned(self.zoned.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
     }
+}
+
+/// "Europe/Berlin", or "UTC+01:00" where the zone has no name.
+fn zone_name(options: &Options) -> String {
+    let offset = || options.now.to_zoned(options.zone.clone()).strftime("UTC%:z").to_string();
+    options.zone.iana_name().map_or_else(offset, str::to_owned)
 }
 
 fn summary(records: &Records, breaks: &[BreakRow], k: u64) -> Summary {

@@ -194,6 +194,9 @@ impl BaseTransformImpl for FaceAnalyze {
             }
             state.clock.restart();
         }
+        if matches!(event.view(), gst::EventView::Eos(_)) {
+            self.post_statistics();
+        }
         self.parent_sink_event(event)
     }
 
@@ -213,6 +216,13 @@ impl FaceAnalyze {
         self.count_inference();
         let in_use = lock(&self.in_use);
         lock(&self.stats).to_structure(in_use.running_async, &in_use.model, &in_use.runtime)
+    }
+
+    /// At the end of a stream, for those who cannot read a property of a finished pipeline, `gst-launch-1.0 -m` among them.
+    fn post_statistics(&self) {
+        let Statistics(statistics) = self.statistics();
+        let message = gst::message::Element::builder(statistics).src(&*self.obj()).build();
+        let _ = self.obj().post_message(message);
     }
 
     fn count_inference(&self) {

@@ -6,7 +6,7 @@
 use facialads_meta::{Face, Gender};
 
 pub const NAME: &str = "facialads-audience";
-/// Fewest people about whom anything but their presence is said.
+/// Fewest people about whom anything but their presence is said, and fewest described ones for any band.
 pub const LEAST: usize = 3;
 const EVERY: gst::ClockTime = gst::ClockTime::SECOND;
 
@@ -47,16 +47,22 @@ pub fn structure(faces: &[Face], epoch: u64, now: gst::ClockTime) -> gst::Struct
     let count = |test: &dyn Fn(&Face) -> bool| {
         u32::try_from(faces.iter().filter(|f| test(f)).count()).unwrap_or(u32::MAX)
     };
-    let gender = |wanted: Gender| count(&|f| f.gender.as_ref().is_some_and(|g| g.value == wanted));
-    let (female, male) = (gender(Gender::Female), gender(Gender::Male));
     let total = count(&|_| true);
-    let mut message = message
-        .field("faces", total)
-        .field("female", female)
-        .field("male", male)
-        .field("gender-unknown", total - female - male);
-    for name in BANDS.iter().map(|(_, name)| *name).chain([AGE_UNKNOWN]) {
-        message = message.field(name, count(&|f| band(f) == name));
+    let mut message = message.field("faces", total);
+    // One described person among strangers must not be told apart either.
+    let enough = |known: u32| usize::try_from(known).is_ok_and(|known| known >= LEAST);
+    if enough(count(&|f| f.gender.is_some())) {
+        let gender = |wanted: Gender| count(&|f| f.gender.as_ref().is_some_and(|g| g.value == wanted));
+        let (female, male) = (gender(Gender::Female), gender(Gender::Male));
+        message = message
+            .field("female", female)
+            .field("male", male)
+            .field("gender-unknown", total - female - male);
+    }
+    if enough(count(&|f| f.age.is_some())) {
+        for name in BANDS.iter().map(|(_, name)| *name).chain([AGE_UNKNOWN]) {
+            message = message.field(name, count(&|f| band(f) == name));
+        }
     }
     message.build()
 }
@@ -115,6 +121,16 @@ mod tests {
         assert_eq!((of("faces"), of("female"), of("male"), of("gender-unknown")), (4, 1, 1, 2));
         assert_eq!((of("age-under-25"), of("age-25-34"), of("age-55-plus"), of("age-unknown")), (1, 1, 1, 1));
         assert_eq!((of("age-35-44"), of("age-45-54")), (0, 0));
+    }
+
+    #[test]
+    fn one_described_person_among_strangers_is_not_told_apart() {
+        gst::init().unwrap();
+        let faces = [face(Some(31.0), Some(Gender::Female)), face(None, None), face(None, None)];
+        let message = structure(&faces, 4, gst::ClockTime::ZERO);
+        let fields: Vec<_> = message.fields().map(|f| f.to_string()).collect();
+        assert_eq!(fields, ["running-time", "epoch", "present", "faces"]);
+        assert_eq!(message.get("faces"), Ok(3u32));
     }
 
     #[test]
