@@ -16,9 +16,12 @@
 //! sound cannot disagree.
 
 mod action;
+mod advance;
 mod breaks;
 mod cue;
+mod ending;
 mod machine;
+mod opening;
 mod prepare;
 mod quartile;
 mod step;

@@ -1,7 +1,9 @@
 //! What lives between start and stop, shared by the streaming threads and the threads that prepare creatives.
 
+mod formats;
 mod outbox;
 mod playing;
+mod steps;
 
 pub(super) use outbox::Job;
 pub(super) use playing::{OnAir, Playing, Prepared};
@@ -9,7 +11,6 @@ pub(super) use playing::{OnAir, Playing, Prepared};
 use super::{
     AdInsert, CreativeSource,
     audience::Window,
-    creative::Format,
     settings::{InsertMode, Settings},
     stats,
     timeline::Timeline,
@@ -17,18 +18,12 @@ use super::{
 use facialads_campaign::{Catalogue, CreativeRef, SubjectView};
 use facialads_ledger::Ledger;
 use facialads_meta::event::Running;
-use facialads_splice::{
-    AudioStep, BreakId, Config, Cue, FrameRate, House, Machine, Mode, PadId, SlotId, Time, VideoStep, When,
-};
+use facialads_splice::{BreakId, Config, Cue, FrameRate, Machine, Mode, PadId, SlotId, Time, When};
 use gst::glib;
 use outbox::Out;
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::{Duration, Instant},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, atomic::Ordering},
 };
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -205,150 +200,6 @@ impl Session {
         self.stats.live.load(Ordering::Relaxed)
     }
 
-    pub fn add_audio(self: &Arc<Self>) -> PadId {
-        self.change(|s| {
-            let id = s.machine.add_audio();
-            s.audio.push(AudioPad { id, caps: None, gone: false });
-            id
-        })
-    }
-    pub fn remove_audio(self: &Arc<Self>, id: PadId) {
-        self.change(|s| {
-            s.machine.remove_pad(id);
-            s.audio.iter_mut().filter(|a| a.id == id).for_each(|a| a.gone = true);
-        });
-    }
-
-    pub fn set_video_caps(self: &Arc<Self>, caps: gst::Caps, rate: Option<FrameRate>) {
-        let prepare = self.change(|s| {
-            if s.video_caps.as_ref() == Some(&caps) {
-                return false;
-            }
-            if s.video_caps.replace(caps).is_some() {
-                s.machine.format_changed(true);
-            }
-            s.rate = rate;
-            s.machine.set_rate(rate);
-            true
-        });
-        if prepare {
-            self.prepare_house();
-        }
-    }
-    pub fn set_audio_caps(self: &Arc<Self>, id: PadId, caps: gst::Caps) {
-        let prepare = self.change(|s| {
-            let Some(pad) = s.audio.iter_mut().find(|a| a.id == id) else { return false };
-            if pad.caps.as_ref() == Some(&caps) {
-                return false;
-            }
-            if pad.caps.replace(caps).is_some() {
-                s.machine.format_changed(false);
-            }
-            true
-        });
-        if prepare {
-            self.prepare_house();
-        }
-    }
-
-    /// As [`Self::change`], for a question of a streaming thread. One that has to wait changed nothing: else two
-    /// waiting threads would wake each other for ever.
-    fn step<R>(
-        self: &Arc<Self>,
-        ask: impl FnOnce(&mut State) -> R,
-        waits: impl FnOnce(&R) -> bool,
-    ) -> (R, u64) {
-        let (answer, seen, waits) = {
-            let mut state = lock(&self.state);
-            let answer = ask(&mut state);
-            self.queue_actions(&mut state);
-            let waits = waits(&answer);
-            let seen = state.changes;
-            state.changes += u64::from(!waits);
-            (answer, seen, waits)
-        };
-        if !waits {
-            self.changed.notify_all();
-        }
-        self.carry_out();
-        (answer, seen)
-    }
-
-    /// A frame of the programme's picture at `running` time, with what it is about.
-    pub fn ask_video(
-        self: &Arc<Self>,
-        running: Time,
-        subject: Option<SubjectView>,
-    ) -> (VideoStep, Option<OnAir>, u64) {
-        let ask = |s: &mut State| {
-            let step = s.machine.video(running);
-            // The house ad goes to its slot before anybody asks for its frames.
-            self.queue_actions(s);
-            let shift = match step {
-                VideoStep::Programme { shift } | VideoStep::Ad { shift, .. } => shift,
-                VideoStep::Wait => 0,
-            };
-            s.picture = s.picture.max(running.saturating_add(shift));
-            if let Some(subject) = subject {
-                s.remember_subject(running.saturating_add(shift), subject);
-            }
-            let on_air = match step {
-                VideoStep::Ad { slot, .. } => s.on_air(slot),
-                _ => None,
-            };
-            (step, on_air)
-        };
-        let ((step, on_air), seen) = self.step(ask, |(step, _)| *step == VideoStep::Wait);
-        (step, on_air, seen)
-    }
-
-    /// Samples of the programme; see [`Machine::audio`].
-    pub fn ask_audio(
-        self: &Arc<Self>,
-        pad: PadId,
-        start: u64,
-        count: u64,
-        rate: u32,
-    ) -> (AudioStep, Option<OnAir>, u64) {
-        let ask = |s: &mut State| {
-            let step = s.machine.audio(pad, start, count, rate);
-            self.queue_actions(s);
-            let on_air = match step {
-                AudioStep::Ad { slot, .. } => s.on_air(slot),
-                _ => None,
-            };
-            (step, on_air)
-        };
-        let ((step, on_air), seen) = self.step(ask, |(step, _)| *step == AudioStep::Wait);
-        (step, on_air, seen)
-    }
-
-    /// Waits until something has changed since `seen`. `false`: stopped, or this pad is being flushed.
-    pub fn wait(&self, seen: u64, flushing: &AtomicBool) -> bool {
-        let begun = Instant::now();
-        let mut state = lock(&self.state);
-        while state.changes == seen && !state.stopped && !flushing.load(Ordering::SeqCst) {
-            // A limit, so that a flush that began between two looks is seen.
-            let (guard, timeout) = self
-                .changed
-                .wait_timeout(state, Duration::from_millis(100))
-                .unwrap_or_else(PoisonError::into_inner);
-            state = guard;
-            if timeout.timed_out() {
-                break;
-            }
-        }
-        let going_on = !state.stopped && !flushing.load(Ordering::SeqCst);
-        drop(state);
-        stats::Counters::add_time(&self.stats.waited, begun.elapsed());
-        going_on
-    }
-    /// Wakes who waits, to look at what is not in the state: a pad's flushing.
-    pub fn wake(&self) {
-        self.changed.notify_all();
-        self.audience_moved.notify_all();
-    }
-
     /// A flush of any pad: one seek flushes several, and counts once.
     pub fn flush(self: &Arc<Self>, seqnum: gst::Seqnum) {
         self.change(|s| {
@@ -422,88 +273,6 @@ impl Session {
     }
     pub fn end_break(self: &Arc<Self>) -> bool {
         self.change(|s| s.machine.end_break())
-    }
-
-    /// A frame of a creative was pushed. `end`: running time of the output at its end.
-    pub fn frame_left(self: &Arc<Self>, slot: SlotId, frame: u64, held: bool, (at, end): (Time, Time)) {
-        stats::Counters::add(&self.stats.ad_frames, 1);
-        stats::Counters::add(&self.stats.held_frames, u64::from(held));
-        self.change(|s| {
-            if let Some(playing) = s.playing.get_mut(&slot) {
-                playing.start.get_or_insert(at);
-                playing.end = end;
-                playing.frames += 1;
-                playing.held += u64::from(held);
-            }
-            s.machine.frame_left(slot, frame, held);
-        });
-    }
-    /// The programme's frame was pushed where a creative's could not be.
-    pub fn frame_lost(self: &Arc<Self>, slot: SlotId, frame: u64) {
-        self.change(|s| s.machine.frame_lost(slot, frame));
-    }
-    /// Of `count` samples, `real` were the creative's.
-    pub fn samples_left(&self, slot: SlotId, pad: PadId, count: u64, real: u64) {
-        stats::Counters::add(&self.stats.ad_samples, real);
-        stats::Counters::add(&self.stats.silence_samples, count.saturating_sub(real));
-        let mut state = lock(&self.state);
-        let first = state.audio.first().is_some_and(|a| a.id == pad);
-        if let Some(playing) = state.playing.get_mut(&slot).filter(|_| first) {
-            playing.samples += real;
-        }
-    }
-    /// Whether the picture changes between programme and ad, or from ad to ad, with this frame.
-    pub fn is_splice(&self, showing: Option<SlotId>) -> bool {
-        let before = lock(&self.state).showing.replace(showing);
-        before.is_some_and(|before| before != showing)
-    }
-
-    /// What the caps are now that a creative has to match; audio in pad order.
-    pub fn format(&self) -> (Format, Vec<PadId>) {
-        self.look(|s| {
-            let known: Vec<_> =
-                s.audio.iter().filter(|a| !a.gone).filter_map(|a| Some((a.id, a.caps.clone()?))).collect();
-            let (pads, audio) = known.into_iter().unzip();
-            (Format { video: s.video_caps.clone(), audio }, pads)
-        })
-    }
-    /// Whether the caps of every pad that will have some are known.
-    pub fn format_is_complete(&self) -> bool {
-        self.look(|s| s.rate.is_some() && s.audio.iter().all(|a| a.gone || a.caps.is_some()))
-    }
-
-    /// Takes a house ad that is ready. `false`: it was prepared for caps that have changed since.
-    pub fn set_house(self: &Arc<Self>, turn: u64, prepared: Prepared, length: Time) -> bool {
-        self.change(|s| {
-            if s.stopped || s.house_turn != turn {
-                return false;
-            }
-            s.house = Some(prepared);
-            s.machine.set_house(House::Ready(length));
-            true
-        })
-    }
-    /// Begins another preparation of the house ad: drops the one before.
-    pub fn next_house_turn(self: &Arc<Self>) -> u64 {
-        self.change(|s| {
-            s.house_turn += 1;
-            s.machine.set_house(House::Preparing);
-            if let Some(house) = s.house.take() {
-                s.outbox.push_back(Out::Drop(house.creative));
-            }
-            s.house_turn
-        })
-    }
-    /// There will be no house ad.
-    pub fn give_up_house(self: &Arc<Self>, turn: u64) {
-        self.change(|s| {
-            if s.house_turn == turn {
-                s.machine.set_house(House::None);
-            }
-        });
-    }
-    pub fn house_turn(&self) -> u64 {
-        self.look(|s| s.house_turn)
     }
 
     /// Consent ended: what was chosen on people and is not on air yet is chosen anew.

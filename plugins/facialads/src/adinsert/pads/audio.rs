@@ -183,10 +183,11 @@ impl AdInsert {
                     write_samples(session, &piece.info, (piece.id, index), &fill, &mut out);
                     let mut ad = gst::Buffer::from_mut_slice(out);
                     if let (Some(inner), Some(pts)) = (ad.get_mut(), piece.buffer.pts()) {
-                        let base = pts + clock_time(sample_time(done, rate)) + clock_time(shift);
+                        let base =
+                            pts.saturating_add(clock_time(sample_time(done, rate).saturating_add(shift)));
                         let from = clock_time(sample_time(in_break, rate));
                         let to = clock_time(sample_time(in_break + samples, rate));
-                        inner.set_pts(base + from);
+                        inner.set_pts(base.saturating_add(from));
                         inner.set_duration(to - from);
                     }
                     session.stats.chain_took(begun.elapsed());
@@ -291,9 +292,9 @@ fn part(piece: &Piece, from: u64, count: u64, shift: Time) -> Option<gst::Buffer
         piece.buffer.copy_region(gst::BufferCopyFlags::all(), range).ok()?
     };
     let pts = piece.buffer.pts()?;
-    let begin = pts + clock_time(sample_time(from, rate)) + clock_time(shift);
+    let begin = pts.saturating_add(clock_time(sample_time(from, rate).saturating_add(shift)));
     let whole = count == piece.count;
-    let end = pts + clock_time(sample_time(from + count, rate)) + clock_time(shift);
+    let end = pts.saturating_add(clock_time(sample_time(from + count, rate).saturating_add(shift)));
     let inner = part.make_mut();
     inner.set_pts(begin);
     inner.set_dts(None);

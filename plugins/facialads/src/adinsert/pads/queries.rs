@@ -17,18 +17,22 @@ impl AdInsert {
             QueryViewMut::Latency(latency) => {
                 let (live, min, max) = latency.result();
                 if live {
-                    latency.set(live, min + LIVE_WAIT, max.map(|max| max + LIVE_WAIT));
+                    latency.set(
+                        live,
+                        min.saturating_add(LIVE_WAIT),
+                        max.map(|max| max.saturating_add(LIVE_WAIT)),
+                    );
                 }
             }
             // With what was inserted so far; what will be is not known before it is decided.
             QueryViewMut::Duration(duration) if session.insert_mode() => {
                 if let gst::GenericFormattedValue::Time(Some(time)) = duration.result() {
-                    duration.set(time + self.inserted());
+                    duration.set(time.saturating_add(self.inserted()));
                 }
             }
             QueryViewMut::Position(position) if session.insert_mode() => {
                 if let gst::GenericFormattedValue::Time(Some(time)) = position.result() {
-                    position.set(time + self.inserted());
+                    position.set(time.saturating_add(self.inserted()));
                 }
             }
             _ => {}

@@ -106,7 +106,7 @@ impl AdInsert {
                 VideoStep::Programme { shift } => {
                     let Held { mut buffer, .. } = held;
                     if shift > 0 {
-                        let later = buffer.pts().map(|pts| pts + clock_time(shift));
+                        let later = buffer.pts().map(|pts| pts.saturating_add(clock_time(shift)));
                         let buffer = buffer.make_mut();
                         buffer.set_pts(later);
                         buffer.set_dts(None);
@@ -185,7 +185,7 @@ impl AdInsert {
         inner.set_dts(None);
         if session.insert_mode() {
             let later = clock_time(shift.saturating_add(time(in_break)));
-            inner.set_pts(original.pts().map(|pts| pts + later));
+            inner.set_pts(original.pts().map(|pts| pts.saturating_add(later)));
             inner.set_duration(clock_time(end - at));
             inner.set_offset(gst::ffi::GST_BUFFER_OFFSET_NONE);
             inner.set_offset_end(gst::ffi::GST_BUFFER_OFFSET_NONE);
