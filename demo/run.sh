@@ -25,10 +25,10 @@ pipeline() {
     cat <<PIPELINE
 gst-launch-1.0 -e -m \\
   adinsert name=ads mode=replace breaks=$breaks campaigns=$out/campaigns.toml screen=demo ledger=$2 \\
-  uridecodebin3 uri=file://$out/media/programme.mp4 name=programme \\
+  uridecodebin uri=file://$out/media/programme.mp4 name=programme \\
   programme. ! queue ! videoconvert ! subjectclassify ! queue max-size-time=4000000000 max-size-bytes=0 max-size-buffers=0 ! ads.sink_video \\
   programme. ! queue ! audioconvert ! audioresample ! queue max-size-time=4000000000 max-size-bytes=0 max-size-buffers=0 ! ads.sink_audio_0 \\
-  uridecodebin3 uri=file://$out/media/audience.mp4 ! videoconvert ! consentgate screen=demo store=$1 ledger=$2 \\
+  uridecodebin uri=file://$out/media/audience.mp4 ! videoconvert ! consentgate screen=demo store=$1 ledger=$2 \\
     ! faceanalyze inference-interval=3 seed=1 name=faces ! $4 queue ! ads.sink_audience \\
   ads.src_video ! queue ! videoconvert ! x264enc speed-preset=veryfast quantizer=20 key-int-max=25 ! h264parse ! queue ! mux. \\
   ads.src_audio_0 ! queue ! audioconvert ! avenc_aac bitrate=128000 ! queue ! mux. \\

@@ -9,9 +9,9 @@ set -euo pipefail
 BREAKS=${BREAKS:-10+5}
 case $PROGRAMME in *://*) uri=$PROGRAMME ;; *) uri=file://$(realpath "$PROGRAMME") ;; esac
 
-exec gst-launch-1.0 -e \
+exec gst-launch-1.0 -e -m \
     adinsert name=ads mode=replace breaks="$BREAKS" campaigns="$CAMPAIGNS" ${LEDGER:+ledger="$LEDGER"} \
-    uridecodebin3 uri="$uri" name=programme \
+    uridecodebin uri="$uri" name=programme \
     programme. ! queue ! videoconvert ! subjectclassify ! queue ! ads.sink_video \
     programme. ! queue ! audioconvert ! audioresample ! queue ! ads.sink_audio_0 \
     ads.src_video ! queue ! videoconvert ! x264enc speed-preset=veryfast ! h264parse ! queue ! mux. \

@@ -10,9 +10,9 @@ set -euo pipefail
 BREAKS=${BREAKS:-10}
 
 # The queues before adinsert hold what arrives on one pad while the other waits for the advertisement.
-exec gst-launch-1.0 -e \
+exec gst-launch-1.0 -e -m \
     adinsert name=ads mode=insert breaks="$BREAKS" ads="$ADS" ${LEDGER:+ledger="$LEDGER"} \
-    uridecodebin3 uri="file://$(realpath "$PROGRAMME")" name=programme \
+    uridecodebin uri="file://$(realpath "$PROGRAMME")" name=programme \
     programme. ! queue ! videoconvert ! queue ! ads.sink_video \
     programme. ! queue ! audioconvert ! audioresample ! queue ! ads.sink_audio_0 \
     ads.src_video ! queue ! videoconvert ! x264enc speed-preset=veryfast ! h264parse ! queue ! mux. \

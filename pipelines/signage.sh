@@ -16,10 +16,10 @@ AUDIO_SINK=${AUDIO_SINK:-autoaudiosink}
 case $PROGRAMME in *://*) uri=$PROGRAMME ;; *) uri=file://$(realpath "$PROGRAMME") ;; esac
 
 # shellcheck disable=SC2086  # elements are meant to be split into words
-exec gst-launch-1.0 -e \
+exec gst-launch-1.0 -e -m \
     adinsert name=ads mode=replace breaks="$BREAKS" campaigns="$CAMPAIGNS" screen="$SCREEN" \
         ${LEDGER:+ledger="$LEDGER"} \
-    uridecodebin3 uri="$uri" name=programme \
+    uridecodebin uri="$uri" name=programme \
     programme. ! queue ! videoconvert ! subjectclassify ! queue ! ads.sink_video \
     programme. ! queue ! audioconvert ! audioresample ! queue ! ads.sink_audio_0 \
     $CAMERA ! videoconvert ! consentgate screen="$SCREEN" ${CONSENT:+store="$CONSENT"} \

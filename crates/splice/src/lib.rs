@@ -27,7 +27,7 @@ mod time;
 pub use action::{Action, Reason};
 pub use breaks::{BreakId, SlotId, Source};
 pub use cue::{Cue, ParseError, When, parse};
-pub use machine::{Config, Machine, Mode, PadId};
+pub use machine::{Config, House, Machine, Mode, PadId};
 pub use prepare::Next;
 pub use quartile::Quartile;
 pub use step::{AudioStep, VideoStep};

@@ -34,6 +34,17 @@ impl Default for Config {
     }
 }
 
+/// The creative that is kept ready for when nothing else is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum House {
+    #[default]
+    None,
+    /// It is being opened: a file's programme waits for it, a live one does not.
+    Preparing,
+    /// It lasts so long.
+    Ready(Time),
+}
+
 /// A pad of the programme. [`Machine::VIDEO`] is always there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PadId(pub(crate) usize);
@@ -69,8 +80,7 @@ pub struct Machine {
     scheduled: Vec<(BreakId, Cue)>,
     next_break: BreakId,
     next_slot: u64,
-    /// Length of the house ad that is ready.
-    pub(crate) house: Option<Time>,
+    pub(crate) house: House,
     pub(crate) actions: Vec<Action>,
     stopped: bool,
 }
@@ -89,7 +99,7 @@ impl Machine {
             scheduled: Vec::new(),
             next_break: 1,
             next_slot: 1,
-            house: None,
+            house: House::None,
             actions: Vec::new(),
             stopped: false,
         }
@@ -121,9 +131,8 @@ impl Machine {
         }
     }
 
-    /// A house ad of this length is ready (`None`: there is none).
-    pub fn set_house(&mut self, length: Option<Time>) {
-        self.house = length;
+    pub fn set_house(&mut self, house: House) {
+        self.house = house;
     }
 
     /// Adds a break. Cues in stream time wait for [`Self::place_streams`].
@@ -212,6 +221,11 @@ impl Machine {
             self.grid = None;
         }
         for at in 0..self.breaks.len() {
+            // The sound may have gone ahead to the end; the picture does not get there any more.
+            let unfinished = |s: &&mut Slot| s.on_air() && !s.ended && s.shown < s.planned;
+            for slot in self.breaks[at].slots.iter_mut().filter(unfinished).filter(|_| video) {
+                slot.cut = Some(Reason::FormatChanged);
+            }
             if self.breaks[at].end.is_some() {
                 continue;
             }
@@ -291,7 +305,10 @@ impl Machine {
                     shown.cut = Some(reason.clone());
                 }
                 self.end_slot(at, slot);
-                self.discard(at, slot);
+                // Where the picture has ended, sound that is behind it still needs what is on air.
+                if *reason != Reason::ProgrammeEnded {
+                    self.discard(at, slot);
+                }
             }
         }
     }

@@ -3,7 +3,7 @@
 use crate::{
     action::{Action, Reason},
     breaks::{Placed, SlotId, Source, Stage},
-    machine::{LATEST_START, LEAST_ROOM, Machine, Mode, PadId, VIDEO},
+    machine::{House, LATEST_START, LEAST_ROOM, Machine, Mode, PadId, VIDEO},
     quartile::Quartile,
     time::{Grid, SECOND, Time, sample_time, samples},
 };
@@ -123,6 +123,18 @@ impl Machine {
         self.actions.extend(reached.into_iter().map(|quartile| Action::Reached { slot, quartile }));
         if let (Some(frames), true) = (stuck, open) {
             self.cut(at, Reason::Held(frames));
+        }
+    }
+
+    /// A frame of a creative could not be shown; the programme's left in its place.
+    pub fn frame_lost(&mut self, slot: SlotId, frame: u64) {
+        if let Some((at, index)) = self.slot_index(slot) {
+            let b = &mut self.breaks[at];
+            let in_break = b.slots[index].from + frame + 1;
+            if self.config.mode == Mode::Insert {
+                let progress = b.progress(VIDEO);
+                progress.inserted = progress.inserted.max(in_break);
+            }
         }
     }
 
@@ -384,8 +396,11 @@ impl Machine {
     }
 
     fn house_or_end(&mut self, at: usize, reason: Reason) -> Advance {
+        if !self.breaks[at].house_used && self.house == House::Preparing && !self.live {
+            return Advance::Wait;
+        }
         if !self.breaks[at].house_used
-            && let Some(length) = self.house
+            && let House::Ready(length) = self.house
             && let Ok(frames) = self.fit(at, Some(length))
             && let Some(slot) = self.breaks[at].pending_mut()
         {
@@ -395,7 +410,7 @@ impl Machine {
             let b = &mut self.breaks[at];
             b.house_used = true;
             let number = b.id;
-            self.house = None;
+            self.house = House::None;
             self.actions.push(Action::HouseTaken { slot, number, position });
             return Advance::Again;
         }

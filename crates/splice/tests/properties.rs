@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use facialads_splice::{
-    Action, AudioStep, Config, Cue, FrameRate, Machine, Mode, Next, PadId, Quartile, SECOND, SlotId, Source,
-    Time, VideoStep, When, sample_time, samples,
+    Action, AudioStep, Config, Cue, FrameRate, House, Machine, Mode, Next, PadId, Quartile, SECOND, SlotId,
+    Source, Time, VideoStep, When, sample_time, samples,
 };
 use proptest::prelude::*;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -77,7 +77,7 @@ impl<'a> Run<'a> {
         let mut machine = Machine::new(Config { mode: world.mode, ..Config::default() });
         machine.set_live(world.live);
         machine.set_rate(FrameRate::new(world.rate.0, world.rate.1));
-        machine.set_house(world.house);
+        machine.set_house(world.house.map_or(House::None, House::Ready));
         for (start, duration) in &world.cues {
             machine.cue(Cue { when: When::Running(*start), duration: *duration });
         }
@@ -115,6 +115,7 @@ impl<'a> Run<'a> {
                 self.frame += 1;
             }
             VideoStep::Ad { slot, frame, in_break, shift, .. } => {
+                assert!(!self.discarded(slot), "{slot:?} is still needed");
                 let (at, next) = match self.world.mode {
                     Mode::Replace => (time, rate.time(self.frame + 1)),
                     Mode::Insert => {
@@ -141,6 +142,7 @@ impl<'a> Run<'a> {
                 AudioStep::Wait => return false,
                 AudioStep::Programme { samples, .. } => (samples, What::Programme(start), samples),
                 AudioStep::Ad { slot, position, samples, .. } => {
+                    assert!(!self.discarded(slot), "{slot:?} is still needed");
                     let consumed = if self.world.mode == Mode::Replace { samples } else { 0 };
                     (samples, What::Ad(slot, position), consumed)
                 }
@@ -166,6 +168,10 @@ impl<'a> Run<'a> {
             }
             self.out.actions.push(action);
         }
+    }
+
+    fn discarded(&self, slot: SlotId) -> bool {
+        self.out.actions.contains(&Action::Discard { slot })
     }
 
     fn fate(&self, number: usize) -> Fate {
@@ -479,7 +485,7 @@ fn the_house_ad_fills_a_live_break_without_lead() {
     let mut machine = Machine::new(Config::default());
     machine.set_live(true);
     machine.set_rate(FrameRate::new(25, 1));
-    machine.set_house(Some(2 * SECOND));
+    machine.set_house(House::Ready(2 * SECOND));
     assert_eq!(machine.video(0), VideoStep::Programme { shift: 0 });
     machine.cue(Cue { when: When::Now, duration: None });
     let step = machine.video(SECOND / 25);

@@ -142,9 +142,17 @@ fn a_second_face_under_the_strict_policy_takes_the_attributes_of_the_first() {
     let (faces, verdict) = watch(&analyzer, &one, color(40, 0.9), 0, 5);
     assert_eq!((faces.len(), verdict), (1, Verdict::Allowed));
     assert!(faces[0].age.is_some());
-    let (faces, verdict) = watch(&analyzer, &Stamp { zone: Zone::FULL, ..one }, color(40, 0.9), 500, 1);
+    let (faces, verdict) =
+        watch(&analyzer, &Stamp { zone: Zone::FULL, ..one.clone() }, color(40, 0.9), 500, 1);
     assert_eq!((faces.len(), verdict), (2, Verdict::NotPermitted));
     assert!(faces.iter().all(knows_nothing));
+    // Alone again: what was known is gone, not hidden. The same face has to be looked at anew.
+    let (_, verdict) = watch(&analyzer, &one, color(40, 0.9), 600, 9);
+    assert_eq!(verdict, Verdict::NotPermitted, "the other may only be hidden for a moment");
+    let (faces, verdict) = watch(&analyzer, &one, color(40, 0.9), 1600, 1);
+    assert_eq!((faces.len(), verdict), (1, Verdict::Undecided));
+    assert!(knows_nothing(&faces[0]));
+    assert_eq!(watch(&analyzer, &one, color(40, 0.9), 1700, 4).1, Verdict::Allowed);
 }
 
 #[test]
@@ -288,6 +296,25 @@ fn when_consent_ends_everything_is_forgotten_and_the_old_epoch_is_refused() {
     let (faces, verdict) = watch(&analyzer, &reopened, color(40, 0.9), 600, 1);
     assert_ne!(faces[0].id, first);
     assert_eq!(verdict, Verdict::Undecided);
+}
+
+#[test]
+fn pictures_that_waited_for_the_first_look_are_looked_at() {
+    if !onnx_runtime() {
+        return;
+    }
+    let nets = Nets::new();
+    let analyzer = nets.analyzer(&[LARGE]);
+    let picture = picture(color(40, 0.9));
+    let inputs = [analyzer.shrink(&picture.frame()), analyzer.shrink(&picture.frame())];
+    for (input, ms) in inputs.iter().zip([0, 100]) {
+        assert_eq!(analyzer.detect(&ask(&stamp(), 0).unwrap(), input, Zone::FULL, at(ms)).unwrap(), 1);
+    }
+    // A pipeline that starts anew counts its openings from 1 again.
+    analyzer.forget(7);
+    analyzer.restart();
+    let input = analyzer.shrink(&picture.frame());
+    assert!(analyzer.detect(&ask(&stamp(), 0).unwrap(), &input, Zone::FULL, at(0)).is_ok());
 }
 
 #[test]

@@ -68,7 +68,6 @@ fn the_frames_of_a_break_are_the_creatives_frames() {
     assert_eq!((around[299], around[300]), (299, 450));
     // Sample by sample, from the creative's first to its last.
     let sound = run.sound(0);
-    println!("{}", run.stats);
     assert_ramp(&sound[480_000..720_000]);
     assert_eq!(run.ad_sound(0), Some((480_000, 720_000, 240_000)));
     assert_eq!(run.output.key_units, [10 * SECOND, 15 * SECOND], "key frames are asked for at both splices");

@@ -788,7 +788,7 @@ fn stopping_an_open_gate_tells_that_it_is_closed() {
         .unwrap();
     let bus = gst::Bus::new();
     element.set_bus(Some(&bus));
-    element.set_state(gst::State::Ready).unwrap();
+    element.set_state(gst::State::Paused).unwrap();
     element.set_state(gst::State::Null).unwrap();
     let told: Vec<(bool, u64)> = std::iter::from_fn(|| bus.pop_filtered(&[gst::MessageType::Element]))
         .map(|message| {

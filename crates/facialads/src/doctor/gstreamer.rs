@@ -6,7 +6,7 @@ const MINIMUM: (u32, u32) = (1, 22);
 
 /// An element that the recipes need and the Debian package that carries it.
 const ELEMENTS: [(&str, &str); 14] = [
-    ("uridecodebin3", "gstreamer1.0-plugins-base"),
+    ("uridecodebin", "gstreamer1.0-plugins-base"),
     ("videoconvert", "gstreamer1.0-plugins-base"),
     ("videorate", "gstreamer1.0-plugins-base"),
     ("videoscale", "gstreamer1.0-plugins-base"),

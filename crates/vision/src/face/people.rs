@@ -18,6 +18,8 @@ const RETRY: Duration = Duration::from_millis(250);
 pub(super) struct People {
     /// Oldest epoch of consent still valid.
     epoch: u64,
+    /// Whether a permit was ever admitted: until then there is nothing to forget, and no result under way.
+    begun: bool,
     /// Changes whenever something was forgotten: results that were being made then are thrown away.
     pub(super) generation: u64,
     pub(super) tracker: Tracker,
@@ -120,6 +122,7 @@ impl People {
     pub(super) fn new(ids: Ids, max_missing: Duration) -> Self {
         Self {
             epoch: 0,
+            begun: false,
             generation: 0,
             tracker: Tracker::new(ids, max_missing),
             persons: HashMap::new(),
@@ -131,14 +134,13 @@ impl People {
     /// Lets a permit of this epoch in: a newer one ends what was learned under older ones.
     pub(super) fn admit(&mut self, epoch: u64) -> Result<()> {
         match epoch.cmp(&self.epoch) {
-            Ordering::Less => Err(Error::Stale { given: epoch, current: self.epoch }),
-            Ordering::Equal => Ok(()),
-            Ordering::Greater => {
-                self.forget();
-                self.epoch = epoch;
-                Ok(())
-            }
+            Ordering::Less => return Err(Error::Stale { given: epoch, current: self.epoch }),
+            Ordering::Greater if self.begun => self.forget(),
+            _ => {}
         }
+        self.epoch = epoch;
+        self.begun = true;
+        Ok(())
     }
 
     /// Whether a permit of this epoch says anything about what is remembered now.
@@ -164,6 +166,7 @@ impl People {
     pub(super) fn restart(&mut self) {
         self.forget();
         self.epoch = 0;
+        self.begun = false;
         self.hold.jump();
     }
 

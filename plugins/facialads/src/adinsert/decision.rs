@@ -27,11 +27,21 @@ pub(super) struct Candidate {
 /// What a decision rests on, and what came out.
 pub(super) struct Decided {
     pub candidates: Vec<Candidate>,
+    /// The entry of the list `ads` that comes first, taken out of turn for other decisions.
+    pub reserved: Option<usize>,
     /// See [`super::audience::Window::forgotten`]: choices by profile hold only while this stays the same.
     pub forgotten: u64,
 }
 
 impl Session {
+    /// Waits for the decisions before this one. The turn goes on when what this returns is dropped.
+    pub(super) fn take_turn(self: &Arc<Self>, job: &Job) -> Turn {
+        while self.look(|s| s.serving < job.ticket) && !self.stopped() {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        Turn { session: self.clone() }
+    }
+
     /// Waits, in a file pipeline, until audience and programme have come to the time of the decision; not for ever.
     pub(super) fn wait_for_inputs(&self, job: &Job, wanted: impl Fn() -> bool) {
         let begun = Instant::now();
@@ -62,8 +72,14 @@ impl Session {
             let audience = lock(&self.audience);
             if audience.forgotten() == forgotten {
                 drop(audience);
+                let reserved = candidates.first().and_then(|c| c.listed);
+                self.change(|s| {
+                    s.next_ad = reserved.map_or(s.next_ad, |index| index + 1);
+                    let chosen = candidates.first().filter(|c| c.listed.is_none());
+                    s.choosing.extend(chosen.map(|c| (job.slot, c.label.creative_ref())));
+                });
                 self.tell(job, &judgement, subject.as_ref(), &candidates);
-                return Decided { candidates, forgotten };
+                return Decided { candidates, reserved, forgotten };
             }
         }
     }
@@ -74,7 +90,8 @@ impl Session {
         judgement: &Judgement,
         subject: Option<&SubjectView>,
     ) -> Vec<Candidate> {
-        let (log, next_ad) = self.look(|s| (s.log.get(&job.number).cloned().unwrap_or_default(), s.next_ad));
+        let (log, next_ad, planned) =
+            self.look(|s| (s.log.get(&job.number).cloned().unwrap_or_default(), s.next_ad, s.planned()));
         let id = facialads_ledger::new_id();
         let slot = Slot {
             duration: None,
@@ -90,7 +107,7 @@ impl Session {
             now: &now,
             history: &self.plays,
             excluded: &log.used,
-            planned: &log.planned,
+            planned: &planned,
         };
         let decision = decide(&self.catalogue, &situation);
         let label = |campaign: String, advertiser, creative, basis: Basis, why| Label {
@@ -196,11 +213,19 @@ impl Session {
         let log = state.log.entry(candidate.label.number).or_default();
         match candidate.listed {
             Some(index) => log.used_ads.push(index),
-            None => log.used.push(facialads_campaign::CreativeRef {
-                campaign: candidate.label.campaign.clone(),
-                creative: candidate.label.creative.clone(),
-            }),
+            None => log.used.push(candidate.label.creative_ref()),
         }
+    }
+}
+
+/// The right to decide.
+pub(super) struct Turn {
+    session: Arc<Session>,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.session.change(|s| s.serving += 1);
     }
 }
 

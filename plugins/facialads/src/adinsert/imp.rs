@@ -86,7 +86,7 @@ impl AdInsert {
         let element = self.obj();
         let breaks =
             facialads_splice::parse(settings.breaks.as_deref().unwrap_or_default()).map_err(|e| {
-                gst::element_imp_error!(self, gst::LibraryError::Settings, ["{e}"]);
+                gst::element_imp_error!(self, gst::LibraryError::Settings, ("{e}"));
                 gst::StateChangeError
             })?;
         let paths = settings.campaigns();

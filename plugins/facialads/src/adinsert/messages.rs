@@ -19,6 +19,12 @@ pub(super) struct Label {
     pub by_profile: bool,
 }
 
+impl Label {
+    pub fn creative_ref(&self) -> facialads_campaign::CreativeRef {
+        facialads_campaign::CreativeRef { campaign: self.campaign.clone(), creative: self.creative.clone() }
+    }
+}
+
 /// State of an advertisement, as it stands in the message `facialads-ad`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AdState {

@@ -28,8 +28,10 @@ impl Session {
             if catch_unwind(AssertUnwindSafe(|| session.serve(&job))).is_err() {
                 session.give_up(&job, "an internal error while it was being prepared (please report it)");
             }
+            session.change(|s| s.choosing.remove(&job.slot));
         };
         if let Err(error) = std::thread::Builder::new().name("ad-decision".into()).spawn(run) {
+            self.change(|s| s.serving += 1);
             self.give_up(&job, &format!("no thread to decide on: {error}"));
         }
     }
@@ -46,11 +48,13 @@ impl Session {
     }
 
     fn serve(self: &Arc<Self>, job: &Job) {
+        let turn = self.take_turn(job);
         self.wait_for_inputs(job, || self.wanted(job));
         if !self.wanted(job) {
             return;
         }
         let mut decided = self.decide(job);
+        drop(turn);
         let mut next = self.change(|s| s.machine.decided(job.slot, decided.candidates.len()));
         while let Next::Open(rank) = next {
             let Some(candidate) = decided.candidates.get(rank).cloned() else {
@@ -95,16 +99,13 @@ impl Session {
             let (next, refusal) = s.machine.prepared(job.slot, length);
             if next == Next::Taken {
                 s.playing.insert(job.slot, Playing::new(prepared));
+                s.choosing.remove(&job.slot);
                 Self::mark_used(s, candidate);
                 match candidate.listed {
+                    // The first of the list was counted when it was chosen.
+                    Some(index) if decided.reserved == Some(index) => {}
                     Some(index) => s.next_ad = index + 1,
-                    None => {
-                        let planned = facialads_campaign::CreativeRef {
-                            campaign: candidate.label.campaign.clone(),
-                            creative: candidate.label.creative.clone(),
-                        };
-                        s.log.entry(job.number).or_default().planned.push(planned);
-                    }
+                    None => {}
                 }
             }
             (next, refusal)
@@ -156,15 +157,21 @@ impl Session {
         let turn = self.next_house_turn();
         let session = self.clone();
         let run = move || {
-            if let Err(reason) = session.open_house(&uri, turn)
-                && let Some(element) = session.element()
-            {
+            let opened = catch_unwind(AssertUnwindSafe(|| session.open_house(&uri, turn)));
+            let Err(reason) = opened.unwrap_or_else(|_| Err("an internal error (please report it)".into()))
+            else {
+                return;
+            };
+            session.give_up_house(turn);
+            if let Some(element) = session.element() {
                 let text = format!("house-ad {uri}: {reason}; live breaks without lead are skipped");
                 warn(&element, gst::ResourceError::OpenRead, "house-ad", &text);
             }
         };
         // Without a thread there is no house ad; a break that would have needed it says so.
-        let _ = std::thread::Builder::new().name("ad-house".into()).spawn(run);
+        if std::thread::Builder::new().name("ad-house".into()).spawn(run).is_err() {
+            self.give_up_house(turn);
+        }
     }
 
     fn open_house(self: &Arc<Self>, uri: &str, turn: u64) -> Result<(), String> {

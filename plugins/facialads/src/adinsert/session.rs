@@ -18,7 +18,7 @@ use facialads_campaign::{Catalogue, CreativeRef, SubjectView};
 use facialads_ledger::Ledger;
 use facialads_meta::event::Running;
 use facialads_splice::{
-    AudioStep, BreakId, Config, Cue, FrameRate, Machine, Mode, PadId, SlotId, Time, VideoStep, When,
+    AudioStep, BreakId, Config, Cue, FrameRate, House, Machine, Mode, PadId, SlotId, Time, VideoStep, When,
 };
 use gst::glib;
 use outbox::Out;
@@ -76,8 +76,6 @@ pub(super) struct BreakLog {
     pub used: Vec<CreativeRef>,
     /// Of the list `ads`, by index.
     pub used_ads: Vec<usize>,
-    /// Chosen, but not in the history before it was shown.
-    pub planned: Vec<CreativeRef>,
     pub previous_advertiser: Option<String>,
 }
 
@@ -106,6 +104,11 @@ pub(super) struct State {
     pub log: HashMap<BreakId, BreakLog>,
     /// Next of the list `ads`.
     pub next_ad: usize,
+    /// Decisions are taken one after the other, in the order of their breaks: what one chooses counts for the next.
+    tickets: u64,
+    pub serving: u64,
+    /// Chosen and being opened.
+    pub choosing: HashMap<SlotId, CreativeRef>,
     running: Running,
     outbox: VecDeque<Out>,
     carrying_out: bool,
@@ -154,6 +157,9 @@ impl Session {
                 showing: None,
                 log: HashMap::new(),
                 next_ad: 0,
+                tickets: 0,
+                serving: 0,
+                choosing: HashMap::new(),
                 running: Running::default(),
                 outbox: VecDeque::new(),
                 carrying_out: false,
@@ -432,6 +438,10 @@ impl Session {
             s.machine.frame_left(slot, frame, held);
         });
     }
+    /// The programme's frame was pushed where a creative's could not be.
+    pub fn frame_lost(self: &Arc<Self>, slot: SlotId, frame: u64) {
+        self.change(|s| s.machine.frame_lost(slot, frame));
+    }
     /// Of `count` samples, `real` were the creative's.
     pub fn samples_left(&self, slot: SlotId, pad: PadId, count: u64, real: u64) {
         stats::Counters::add(&self.stats.ad_samples, real);
@@ -469,7 +479,7 @@ impl Session {
                 return false;
             }
             s.house = Some(prepared);
-            s.machine.set_house(Some(length));
+            s.machine.set_house(House::Ready(length));
             true
         })
     }
@@ -477,12 +487,20 @@ impl Session {
     pub fn next_house_turn(self: &Arc<Self>) -> u64 {
         self.change(|s| {
             s.house_turn += 1;
-            s.machine.set_house(None);
+            s.machine.set_house(House::Preparing);
             if let Some(house) = s.house.take() {
                 s.outbox.push_back(Out::Drop(house.creative));
             }
             s.house_turn
         })
+    }
+    /// There will be no house ad.
+    pub fn give_up_house(self: &Arc<Self>, turn: u64) {
+        self.change(|s| {
+            if s.house_turn == turn {
+                s.machine.set_house(House::None);
+            }
+        });
     }
     pub fn house_turn(&self) -> u64 {
         self.look(|s| s.house_turn)
@@ -511,6 +529,11 @@ impl Session {
 }
 
 impl State {
+    /// What was chosen and is not in the history yet.
+    pub fn planned(&self) -> Vec<CreativeRef> {
+        let playing = self.playing.values().filter(|p| !p.recorded).map(|p| p.prepared.label.creative_ref());
+        playing.chain(self.choosing.values().cloned()).collect()
+    }
     fn remember_subject(&mut self, at: Time, subject: SubjectView) {
         if self.subjects.back().is_some_and(|(_, last)| *last == subject) {
             return;

@@ -135,12 +135,12 @@ impl ElementImpl for ConsentGate {
         &self,
         transition: gst::StateChange,
     ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
-        if transition == gst::StateChange::NullToReady {
+        if transition == gst::StateChange::ReadyToPaused {
             self.start()?;
         }
         let result = self.parent_change_state(transition);
-        let failed_start = transition == gst::StateChange::NullToReady && result.is_err();
-        if transition == gst::StateChange::ReadyToNull || failed_start {
+        let failed_start = transition == gst::StateChange::ReadyToPaused && result.is_err();
+        if transition == gst::StateChange::PausedToReady || failed_start {
             self.stop();
         }
         result

@@ -265,6 +265,12 @@ impl Bench {
         }
     }
 
+    /// The test pushes the picture itself.
+    pub fn start_without_feeding_video(&mut self) {
+        drop(self.feeders.remove(0));
+        self.start();
+    }
+
     /// Waits for a condition on this bench; fails the test when it never comes true.
     pub fn wait_until(&self, what: &str, condition: impl Fn(&Self) -> bool) {
         for _ in 0..3000 {
@@ -444,4 +450,11 @@ impl Run {
 
 pub fn path_text(path: &Path) -> String {
     path.to_str().unwrap().to_owned()
+}
+
+pub fn start_break(bench: &Bench, duration: u64) -> bool {
+    bench.ads.emit_by_name::<bool>("start-break", &[&duration])
+}
+pub fn end_break(bench: &Bench) {
+    bench.ads.emit_by_name::<()>("end-break", &[]);
 }

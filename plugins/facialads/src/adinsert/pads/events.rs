@@ -18,7 +18,7 @@ impl AdInsert {
             None => self.video_event(&session, &event),
             Some(lane) => self.audio_event(&session, lane, &event),
         };
-        !pass || src.push_event(event)
+        !pass || src.push_event(if session.insert_mode() { open_ended(event) } else { event })
     }
 
     fn video_event(&self, session: &Arc<Session>, event: &gst::Event) -> bool {
@@ -122,4 +122,18 @@ impl AdInsert {
             );
         }
     }
+}
+
+/// A segment without its end: what is inserted moves the programme past it, and elements behind us (converters, encoders,
+/// sinks) throw away what lies beyond the end of a segment.
+fn open_ended(event: gst::Event) -> gst::Event {
+    let EventView::Segment(segment) = event.view() else { return event };
+    let Some(timed) = segment.segment().downcast_ref::<gst::ClockTime>() else { return event };
+    let mut timed = timed.clone();
+    timed.set_stop(gst::ClockTime::NONE);
+    timed.set_duration(gst::ClockTime::NONE);
+    gst::event::Segment::builder(&timed)
+        .seqnum(event.seqnum())
+        .running_time_offset(event.running_time_offset())
+        .build()
 }

@@ -49,6 +49,8 @@ struct AdFrame {
     slot: SlotId,
     frame: u64,
     held: bool,
+    /// The creative was made for caps that have changed: the programme's frame stands in.
+    lost: bool,
     buffer: gst::Buffer,
     /// Running time of the output.
     at: Time,
@@ -132,6 +134,10 @@ impl AdInsert {
         self.key_frame(session, Some(ad.slot), ad.at);
         let pushed = self.video.src.push(ad.buffer)?;
         // Counted only now that it has left.
+        if ad.lost {
+            session.frame_lost(ad.slot, ad.frame);
+            return Ok(pushed);
+        }
         session.frame_left(ad.slot, ad.frame, ad.held, (ad.at, ad.end));
         Ok(pushed)
     }
@@ -155,7 +161,8 @@ impl AdInsert {
             (false, true) => FILE_WAIT_AGAIN,
         };
         // Frames made for caps that have changed since cannot be shown.
-        let fits = on_air.filter(|on_air| on_air.format.video == caps);
+        let lost = on_air.as_ref().is_some_and(|on_air| on_air.format.video != caps);
+        let fits = on_air.filter(|_| !lost);
         let (picture, held) = match fits {
             Some(on_air) => self.picture(session, &on_air, slot, clock_time(time(frame)), wait),
             None => (None, false),
@@ -194,7 +201,7 @@ impl AdInsert {
         } else {
             inner.unset_flags(gst::BufferFlags::DISCONT);
         }
-        AdFrame { slot, frame, held, buffer, at, end }
+        AdFrame { slot, frame, held, lost, buffer, at, end }
     }
 
     /// The creative's picture at a time of its own; `None` where it has none. And whether it stands still.
@@ -248,7 +255,7 @@ impl AdInsert {
             gst::element_imp_error!(
                 self,
                 gst::StreamError::Failed,
-                ["mode=insert pushes the programme back, which a live programme cannot be: use mode=replace"]
+                ("mode=insert pushes the programme back, which a live programme cannot be: use mode=replace")
             );
             return Err(gst::FlowError::Error);
         }

@@ -22,6 +22,8 @@ pub(in crate::adinsert) struct Job {
     pub at: Time,
     pub starts: Time,
     pub room: Option<Time>,
+    /// Its turn among the decisions.
+    pub ticket: u64,
 }
 
 pub(super) enum Out {
@@ -41,7 +43,10 @@ impl Session {
         for action in state.machine.take_actions() {
             match action {
                 Action::Decide { slot, number, position, at, starts, room } => {
-                    state.outbox.push_back(Out::Decide(Job { slot, number, position, at, starts, room }));
+                    let ticket = state.tickets;
+                    state.tickets += 1;
+                    let job = Job { slot, number, position, at, starts, room, ticket };
+                    state.outbox.push_back(Out::Decide(job));
                 }
                 Action::HouseTaken { slot, number, position } => {
                     if let Some(mut house) = state.house.take() {
@@ -113,7 +118,8 @@ impl Session {
     }
 
     fn ended(&self, state: &mut State, slot: SlotId, shown: u64, planned: u64, reason: Option<String>) {
-        let Some(playing) = state.playing.get(&slot) else { return };
+        let Some(playing) = state.playing.get_mut(&slot) else { return };
+        playing.recorded = true;
         let (label, end) = (playing.prepared.label.clone(), playing.end);
         let structure = messages::ad(AdState::Ended, &label, end, shown, Some(planned), reason.as_deref());
         let record = records::impression(self.settings.screen(), playing, reason);

@@ -26,11 +26,23 @@ pub(in crate::adinsert) struct Playing {
     pub held: u64,
     pub samples: u64,
     pub quartile: Option<Quartile>,
+    /// Its impression has gone to the ledger.
+    pub recorded: bool,
 }
 
 impl Playing {
     pub fn new(prepared: Prepared) -> Self {
-        Self { prepared, start: None, end: 0, begun_at: None, frames: 0, held: 0, samples: 0, quartile: None }
+        Self {
+            prepared,
+            start: None,
+            end: 0,
+            begun_at: None,
+            frames: 0,
+            held: 0,
+            samples: 0,
+            quartile: None,
+            recorded: false,
+        }
     }
 }
 
