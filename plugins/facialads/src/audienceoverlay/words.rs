@@ -45,7 +45,7 @@ pub fn status(stamp: Option<&Stamp>, valid: bool, audience: Option<&Audience>, n
     };
     if let Some(audience) = audience.filter(|_| valid) {
         let faces = if audience.faces == 1 { "face" } else { "faces" };
-        let _ = write!(line, " · {} {faces} · targeting: {}", audience.faces, audience.targeting.name());
+        let _ = write!(line, "\n{} {faces} · targeting: {}", audience.faces, audience.targeting.name());
     }
     line
 }
@@ -153,7 +153,7 @@ mod tests {
         let audience = Audience { epoch: 3, faces: 1, targeting: Targeting::PossibleMinor };
         assert_eq!(
             status(Some(&stamp()), true, Some(&audience), 905_500_000_000),
-            "consent open · measurement + demographics · epoch 3 · 2 grants · 1:35 left · 1 face · targeting: possible minor"
+            "consent open · measurement + demographics · epoch 3 · 2 grants · 1:35 left\n1 face · targeting: possible minor"
         );
         let closed = Stamp { purposes: Purposes::NONE, ..stamp() };
         assert_eq!(status(Some(&closed), true, None, 0), "consent closed");
