@@ -62,7 +62,7 @@ looked() { # how often a network looked at people, from the messages of a run
 echo
 echo "== With consent"
 run "$out/pipeline.log" "$out/consent.db" "$out/ledger.db" "$out/demo.mp4" "$record"
-"$facialads" report --ledger "$out/ledger.db" --k 1 --html "$out/report.html" --table
+"$facialads" report --ledger "$out/ledger.db" --campaigns "$out/campaigns.toml" --k 1 --html "$out/report.html" --table
 looked "$out/pipeline.log"
 
 echo

@@ -74,6 +74,17 @@ impl Target {
     pub fn wants_people(&self) -> bool {
         self.age.is_some() || self.gender.is_some() || !self.emotions.is_empty()
     }
+
+    /// What it asks of people, in the advertiser's words: "female, age 20–45, happy or surprised"; empty where it asks nothing.
+    pub fn people_wanted(&self) -> String {
+        let mut parts = Vec::new();
+        parts.extend(self.gender.map(|g| g.name().to_owned()));
+        parts.extend(self.age.map(|range| format!("age {range}")));
+        if !self.emotions.is_empty() {
+            parts.push(self.emotions.iter().map(|e| e.name()).collect::<Vec<_>>().join(" or "));
+        }
+        parts.join(", ")
+    }
 }
 
 /// Whole years, both included.

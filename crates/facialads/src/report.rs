@@ -1,12 +1,16 @@
 //! `facialads report`: what was shown, out of the ledger.
 
 use anyhow::{Context, Result};
+use facialads_campaign::Catalogue;
 use facialads_ledger::{
     Filter, Records,
     report::{DEFAULT_K, Options, Report},
 };
 use jiff::{Timestamp, civil, tz::TimeZone};
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 /// What was shown, why, and how many people saw it.
 #[derive(clap::Args)]
@@ -35,6 +39,10 @@ pub struct Command {
     /// Only from here on: a date, a date and time, or a length of time back from now ("7d", "12h").
     #[arg(long, value_parser = since)]
     since: Option<Timestamp>,
+    /// Campaign files or folders: where people were counted, say also whom the chosen campaign asks for, which the ledger
+    /// does not hold.
+    #[arg(long, value_name = "PATH")]
+    campaigns: Vec<PathBuf>,
 }
 
 pub fn run(command: Command) -> Result<()> {
@@ -49,6 +57,7 @@ pub fn run(command: Command) -> Result<()> {
             k: command.k,
             screen: command.screen,
             since: command.since,
+            wants: wants(&command.campaigns)?,
             now: Timestamp::now(),
             zone: TimeZone::system(),
         },
@@ -69,6 +78,17 @@ pub fn run(command: Command) -> Result<()> {
         print(&report.table())?;
     }
     Ok(())
+}
+
+/// What each campaign that targets people asks of them, by its id.
+fn wants(campaigns: &[PathBuf]) -> Result<BTreeMap<String, String>> {
+    if campaigns.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let catalogue =
+        Catalogue::load(campaigns).context("cannot read the campaigns (`facialads ads check` says more)")?;
+    let wants = catalogue.campaigns().iter().filter(|campaign| campaign.target.wants_people());
+    Ok(wants.map(|campaign| (campaign.id.clone(), campaign.target.people_wanted())).collect())
 }
 
 /// `report.csv` for the breaks, `report-campaigns.csv` and `report-audience.csv` for the others.

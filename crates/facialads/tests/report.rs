@@ -27,7 +27,7 @@ fn ledger(path: &Path) {
         campaign: Some("women".to_owned()),
         advertiser: Some("Aurora".to_owned()),
         creative: Some("w".to_owned()),
-        why: "by profile: wants female".to_owned(),
+        why: "by profile".to_owned(),
         receipts: Vec::new(),
     }));
     ledger.record(Event::Impression(Impression {
@@ -50,6 +50,15 @@ fn ledger(path: &Path) {
     assert!(ledger.flush(Duration::from_secs(60)));
 }
 
+/// The campaign that the ledger above speaks of.
+fn campaigns(folder: &Path) -> String {
+    let file = folder.join("campaigns.toml");
+    let text = "[[campaign]]\nid = \"women\"\nadvertiser = \"Aurora\"\nname = \"Aurora\"\ntarget = { gender = \"female\" }\n\
+                [[campaign.creative]]\nid = \"w\"\npath = \"w.mp4\"\n";
+    fs::write(&file, text).unwrap();
+    file.to_str().unwrap().to_owned()
+}
+
 fn report(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_facialads")).arg("report").args(arguments).output().unwrap()
 }
@@ -65,7 +74,10 @@ fn every_form_is_written_where_it_was_asked_for() {
     let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     ledger(&folder.path().join("ledger.db"));
     let (store, html, csv, json) = (file("ledger.db"), file("r.html"), file("r.csv"), file("r.json"));
-    let output = report(&["--ledger", &store, "--k", "1", "--html", &html, "--csv", &csv, "--json", &json]);
+    let campaigns = campaigns(folder.path());
+    let forms = ["--html", &html, "--csv", &csv, "--json", &json];
+    let output =
+        report(&[&["--ledger", &store, "--k", "1", "--campaigns", &campaigns][..], &forms[..]].concat());
     assert_eq!(out(&output), "", "no table unless asked for");
 
     let html = fs::read_to_string(html).unwrap();
@@ -88,9 +100,12 @@ fn the_threshold_is_ten_unless_another_is_asked_for() {
     let store = folder.path().join("ledger.db");
     ledger(&store);
     let store = store.to_str().unwrap();
-    let table = out(&report(&["--ledger", store]));
+    let campaigns = campaigns(folder.path());
+    let table = out(&report(&["--ledger", store, "--campaigns", &campaigns]));
     assert!(table.contains("few people") && !table.contains("female"), "{table}");
     let table = out(&report(&["--ledger", store, "--k", "1", "--table"]));
+    assert!(!table.contains("female"), "the ledger does not say whom a campaign wanted: {table}");
+    let table = out(&report(&["--ledger", store, "--k", "1", "--table", "--campaigns", &campaigns]));
     assert!(
         table.contains("1 person") && table.contains("wants female") && table.contains("k = 1"),
         "{table}"

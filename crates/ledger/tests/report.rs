@@ -32,6 +32,7 @@ impl Store {
     fn filtered(&self, k: u64, filter: &Filter) -> Report {
         let records = Records::read(&self.path, filter).unwrap();
         let options = Options {
+            wants: [("spring".to_owned(), "female, age 20–45".to_owned())].into(),
             k,
             screen: filter.screen.clone(),
             since: filter.since,
@@ -255,7 +256,10 @@ fn what_comes_out_of_a_store_stays_text() {
 
 #[test]
 fn a_spreadsheet_runs_nothing() {
-    let decision = decided(-10, |d| d.why = "=1+1".to_owned());
+    let decision = decided(-10, |d| {
+        d.why = "=1+1".to_owned();
+        d.basis = Some("by subject".to_owned());
+    });
     let [(_, breaks), ..] = store([Event::Decision(decision)]).report(1).csv();
     assert!(breaks.contains(",'=1+1,"), "{breaks}");
 }

@@ -1,6 +1,6 @@
 //! The reasons together with the audience's attributes, for an audience that an operator typed in.
 
-use super::{Basis, Outcome, Situation, decide, fit, reason::wanted_people};
+use super::{Basis, Outcome, Situation, decide, fit};
 use crate::{Catalogue, NoProfile};
 use serde::Serialize;
 
@@ -62,7 +62,7 @@ pub fn explain(catalogue: &Catalogue, situation: &Situation<'_>) -> Explanation 
                 basis: basis.map(Basis::name),
                 score,
                 weight: campaign.weight,
-                wants: wanted_people(&campaign.target),
+                wants: campaign.target.people_wanted(),
                 reasons,
                 viewers: viewers(campaign, situation),
                 subject_fit: fit::subject(&campaign.target, situation.subject).ok().flatten().map(|m| m.fit),

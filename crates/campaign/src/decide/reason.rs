@@ -1,7 +1,7 @@
 //! Why and why not, in words that say nothing about a person.
 
 use super::eligibility::Candidate;
-use crate::{Basis, FrequencyCap, NoProfile, Target};
+use crate::{Basis, FrequencyCap, NoProfile};
 use jiff::{SignedDuration, civil::Date};
 use std::{fmt, time::Duration};
 
@@ -98,23 +98,12 @@ pub(super) fn short(duration: Duration) -> String {
     SignedDuration::try_from(duration).map_or_else(|_| format!("{duration:?}"), |d| format!("{d:#}"))
 }
 
-/// What a target asks of people, in the advertiser's words: "female, age 20–45, happy".
-pub(crate) fn wanted_people(target: &Target) -> String {
-    let mut parts = Vec::new();
-    parts.extend(target.gender.map(|g| g.name().to_owned()));
-    parts.extend(target.age.map(|range| format!("age {range}")));
-    if !target.emotions.is_empty() {
-        parts.push(target.emotions.iter().map(|e| e.name()).collect::<Vec<_>>().join(" or "));
-    }
-    parts.join(", ")
-}
-
 /// The reason for a choice: "by profile: wants female, age 20–45", "by subject: Automotive (no profile: possible minor)".
 pub(super) fn why(candidate: &Candidate<'_>, no_profile: Option<NoProfile>) -> String {
     let subject = candidate.matched_subject.as_deref();
     let mut why = match candidate.basis {
         Basis::Profile => {
-            let wanted = wanted_people(&candidate.campaign.target);
+            let wanted = candidate.campaign.target.people_wanted();
             let beside = subject.map(|name| format!("; subject {name}")).unwrap_or_default();
             format!("by profile: wants {wanted}{beside}")
         }

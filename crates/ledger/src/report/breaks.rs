@@ -3,7 +3,7 @@
 use crate::{Decision, Impression, Records, Skipped};
 use jiff::Timestamp;
 use serde::Serialize;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// People in view when a decision was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -55,7 +55,7 @@ pub struct BreakRow {
     pub ended: String,
 }
 
-pub(super) fn rows(records: &Records, k: u64) -> Vec<BreakRow> {
+pub(super) fn rows(records: &Records, k: u64, wants: &BTreeMap<String, String>) -> Vec<BreakRow> {
     let mut shown: HashMap<&str, Vec<&Impression>> = HashMap::new();
     for impression in &records.impressions {
         shown.entry(&impression.decision).or_default().push(impression);
@@ -70,13 +70,15 @@ pub(super) fn rows(records: &Records, k: u64) -> Vec<BreakRow> {
     for decision in &records.decisions {
         let skips = skipped.get(decision.id.as_str()).map_or(&[][..], Vec::as_slice);
         match shown.get(decision.id.as_str()) {
-            Some(impressions) => rows.extend(impressions.iter().map(|i| of_impression(Some(decision), i, k))),
-            None => rows.push(of_nothing(decision, skips, k)),
+            Some(impressions) => {
+                rows.extend(impressions.iter().map(|i| of_impression(Some(decision), i, (k, wants))))
+            }
+            None => rows.push(of_nothing(decision, skips, (k, wants))),
         }
     }
     // Their decision is past its retention, was lost, or there was none.
     let orphans = records.impressions.iter().filter(|i| !decided.contains(i.decision.as_str()));
-    rows.extend(orphans.map(|impression| of_impression(None, impression, k)));
+    rows.extend(orphans.map(|impression| of_impression(None, impression, (k, wants))));
     let undecided = records.skipped.iter().filter(|s| {
         s.decision
             .as_deref()
@@ -87,7 +89,10 @@ pub(super) fn rows(records: &Records, k: u64) -> Vec<BreakRow> {
     rows
 }
 
-fn of_decision(decision: &Decision, k: u64) -> BreakRow {
+/// The threshold of counts, and what each campaign asks of people.
+type Shown<'a> = (u64, &'a BTreeMap<String, String>);
+
+fn of_decision(decision: &Decision, (k, wants): Shown<'_>) -> BreakRow {
     let people = People::new(decision.people, k);
     let by_profile = decision.basis.as_deref() == Some("by profile");
     BreakRow {
@@ -101,10 +106,12 @@ fn of_decision(decision: &Decision, k: u64) -> BreakRow {
         subject: decision.subject.clone(),
         basis: decision.basis.clone(),
         // Beside a count that is withheld, whom the campaign wanted would describe those few.
-        why: if by_profile && people == People::Withheld {
-            "by profile (details withheld: few people)".to_owned()
-        } else {
-            decision.why.clone()
+        why: match decision.campaign.as_ref().and_then(|id| wants.get(id)) {
+            _ if by_profile && people == People::Withheld => {
+                "by profile (details withheld: few people)".to_owned()
+            }
+            Some(wanted) if by_profile => format!("by profile: wants {wanted}"),
+            _ => decision.why.clone(),
         },
         campaign: decision.campaign.clone(),
         advertiser: decision.advertiser.clone(),
@@ -119,19 +126,19 @@ fn of_decision(decision: &Decision, k: u64) -> BreakRow {
     }
 }
 
-fn of_nothing(decision: &Decision, skips: &[&Skipped], k: u64) -> BreakRow {
+fn of_nothing(decision: &Decision, skips: &[&Skipped], shown: Shown<'_>) -> BreakRow {
     let reasons: Vec<&str> = skips.iter().map(|skip| skip.reason.as_str()).collect();
     let ended = match (reasons.is_empty(), &decision.creative) {
         (false, _) => format!("not shown: {}", reasons.join("; ")),
         (true, None) => "nothing eligible: programme".to_owned(),
         (true, Some(_)) => "not shown".to_owned(),
     };
-    BreakRow { ended, ..of_decision(decision, k) }
+    BreakRow { ended, ..of_decision(decision, shown) }
 }
 
-fn of_impression(decision: Option<&Decision>, impression: &Impression, k: u64) -> BreakRow {
+fn of_impression(decision: Option<&Decision>, impression: &Impression, shown: Shown<'_>) -> BreakRow {
     let mut row = match decision {
-        Some(decision) => of_decision(decision, k),
+        Some(decision) => of_decision(decision, shown),
         None => BreakRow { why: "no decision on record".to_owned(), ..blank(impression) },
     };
     // The first choice failed and another of the ranking was shown.

@@ -27,6 +27,9 @@ pub struct Options {
     pub k: u64,
     pub screen: Option<String>,
     pub since: Option<Timestamp>,
+    /// What each campaign asks of people, by its id. The ledger says "by profile" and no more, since beside few people the rest
+    /// would describe them; the reader's own campaign files may say it where the count is not withheld.
+    pub wants: BTreeMap<String, String>,
     /// When the report is made, and the zone in which times are written.
     pub now: Timestamp,
     pub zone: TimeZone,
@@ -78,7 +81,7 @@ pub struct Summary {
 impl Report {
     pub fn new(records: &Records, options: &Options) -> Self {
         let k = options.k.max(1);
-        let breaks = breaks::rows(records, k);
+        let breaks = breaks::rows(records, k, &options.wants);
         let times = || {
             let decided = records.decisions.iter().map(|d| d.at);
             decided

@@ -46,7 +46,7 @@ pub fn decision(screen: &str, campaign: &str, people: Option<u32>, receipts: &[&
         campaign: Some(campaign.to_owned()),
         advertiser: Some("ACME".to_owned()),
         creative: Some("a".to_owned()),
-        why: "by profile: wants female, age 20–45".to_owned(),
+        why: "by profile".to_owned(),
         receipts: receipts.iter().map(|r| (*r).to_owned()).collect(),
     }
 }

@@ -130,7 +130,8 @@ impl Session {
                     choice.advertiser,
                     choice.creative.id.clone(),
                     choice.basis,
-                    choice.why,
+                    // Whom the campaign asks for would describe the people in view, in the log and on the bus.
+                    if choice.basis == Basis::Profile { choice.basis.name().to_owned() } else { choice.why },
                 ),
                 uri: choice.creative.uri,
                 listed: None,

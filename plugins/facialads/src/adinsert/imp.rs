@@ -10,7 +10,7 @@ use super::{
 };
 use crate::analysis::report::{Statistics, warn};
 use facialads_campaign::Catalogue;
-use facialads_ledger::Ledger;
+use facialads_ledger::{Ledger, Notice, Observer};
 use gst::{glib, prelude::*, subclass::prelude::*};
 use std::{
     path::Path,
@@ -55,16 +55,23 @@ pub struct AdInsert {
         nick = "Statistics", blurb = "splices, completed, skipped, refused, decisions, ad-frames, held-frames, ad-samples, silence-samples, max-chain-time, waited, audience-waited (ns), observations, live")]
     source: Mutex<Arc<dyn CreativeSource>>,
     /// Read and parsed at READY, for the sessions that follow.
-    setup: Mutex<Option<(Breaks, Catalogue, Option<Ledger>)>>,
-    /// The one that runs, or ran last.
+    setup: Mutex<Option<Prepared>>,
+    /// Of the session that runs, or ran last.
+    counters: Mutex<stats::Shared>,
     session: Mutex<Option<Arc<Session>>>,
     pub(super) video: VideoLane,
     pub(super) audio: Mutex<Vec<Arc<AudioLane>>>,
     pub(super) audience: pads::AudienceLane,
 }
 
-/// What the property `breaks` reads as: start and length of each.
-type Breaks = Vec<(facialads_splice::Time, Option<facialads_splice::Time>)>;
+/// What was read and opened at READY.
+struct Prepared {
+    /// Start and length of each break.
+    breaks: Vec<(facialads_splice::Time, Option<facialads_splice::Time>)>,
+    catalogue: Catalogue,
+    ledger: Option<Ledger>,
+    _watch: Option<Observer>,
+}
 
 impl AdInsert {
     pub(super) fn set_source(&self, source: Arc<dyn CreativeSource>) {
@@ -75,8 +82,7 @@ impl AdInsert {
     }
 
     fn statistics(&self) -> Statistics {
-        let counters = self.session().map(|s| s.stats.clone());
-        Statistics(counters.unwrap_or_else(|| Arc::new(stats::Counters::default())).structure())
+        Statistics(lock(&self.counters).structure())
     }
 
     /// Everything that can be wrong with the settings is said here. Wrong breaks are an error: nobody wants a channel
@@ -97,13 +103,35 @@ impl AdInsert {
         }
         let ledger = settings.ledger.as_deref().filter(|path| !path.is_empty());
         let ledger = ledger.map(|path| Ledger::shared(Path::new(path)));
-        *lock(&self.setup) = Some((breaks, loaded.catalogue, ledger));
+        let watch = ledger.as_ref().map(|ledger| self.watch(ledger));
+        *lock(&self.setup) = Some(Prepared { breaks, catalogue: loaded.catalogue, ledger, _watch: watch });
         Ok(())
+    }
+
+    /// A store that cannot be written is told; the programme and its advertisements go on.
+    fn watch(&self, ledger: &Ledger) -> Observer {
+        let element = self.obj().downgrade();
+        ledger.observe(move |notice| {
+            let Some(element) = element.upgrade() else { return };
+            match notice {
+                Notice::Stopped { error, hint } => {
+                    let text = format!("the ledger records nothing: {error} ({hint})");
+                    warn(&element, gst::ResourceError::Write, "ledger", &text);
+                }
+                Notice::Resumed { dropped } => {
+                    let text = format!("the ledger records again; {dropped} events were lost");
+                    warn(&element, gst::ResourceError::Write, "ledger-resumed", &text);
+                }
+            }
+        })
     }
 
     fn start(&self) {
         let settings = lock(&self.settings).clone();
-        let (breaks, catalogue, ledger) = lock(&self.setup).clone().unwrap_or_default();
+        let (breaks, catalogue, ledger) = lock(&self.setup)
+            .as_ref()
+            .map(|p| (p.breaks.clone(), p.catalogue.clone(), p.ledger.clone()))
+            .unwrap_or_default();
         let source = lock(&self.source).clone();
         let setup = Setup { settings, breaks, catalogue, ledger, source };
         let session = Arc::new(Session::new(&self.obj(), setup));
@@ -114,6 +142,7 @@ impl AdInsert {
         for lane in lanes {
             lane.begin(session.add_audio());
         }
+        *lock(&self.counters) = session.stats.clone();
         *lock(&self.session) = Some(session);
     }
 
@@ -142,6 +171,7 @@ impl ObjectSubclass for AdInsert {
             settings: Mutex::default(),
             source: Mutex::new(Arc::new(Decoded)),
             setup: Mutex::default(),
+            counters: Mutex::default(),
             session: Mutex::default(),
             video: VideoLane::new(class),
             audio: Mutex::default(),
@@ -246,6 +276,7 @@ impl ElementImpl for AdInsert {
         if transition == gst::StateChange::ReadyToNull {
             // The ledger is closed, and what was read is read anew at the next start.
             *lock(&self.setup) = None;
+            *lock(&self.session) = None;
         }
         result
     }

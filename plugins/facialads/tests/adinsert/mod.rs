@@ -116,11 +116,91 @@ pub struct Bench {
     pub output: Arc<Mutex<Output>>,
     pub messages: Arc<Mutex<Vec<gst::Structure>>>,
     pub warnings: Arc<Mutex<Vec<String>>>,
+    /// What was told upstream on the audience's pad.
+    pub running: Arc<Mutex<Vec<facialads_meta::event::Running>>>,
     feeders: Vec<Box<dyn FnOnce() + Send>>,
     sinks: Vec<gst_app::AppSink>,
 }
 
+/// What the audience's camera shows on one frame.
+#[derive(Clone)]
+pub enum View {
+    /// The gate is closed: a GAP event.
+    Gap,
+    /// A picture with this written on it.
+    Picture {
+        verdict: Option<facialads_meta::Audience>,
+        stamp: Option<facialads_meta::Stamp>,
+        faces: Vec<facialads_meta::Face>,
+    },
+    /// The gate's event.
+    Gate { epoch: u64, open: bool },
+}
+
 impl Bench {
+    /// Adds the audience's branch: 25 frames a second, `view` says what is on frame `n`; `pause` before each.
+    pub fn with_audience(
+        mut self,
+        seconds: f64,
+        pause: Duration,
+        view: impl Fn(u64) -> View + Send + 'static,
+    ) -> Self {
+        let caps = video_caps("GRAY8", 16, 16, (25, 1));
+        let source = self.source(&caps, false);
+        source.link_pads(Some("src"), &self.ads, Some("sink_audience")).unwrap();
+        let running = self.running.clone();
+        source.static_pad("src").unwrap().add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
+            let event = info.event().unwrap();
+            if let Some(what) = facialads_meta::event::Running::parse(event) {
+                running.lock().unwrap().push(what);
+            }
+            gst::PadProbeReturn::Ok
+        });
+        self.feeders.push(Box::new(move || {
+            for index in 0..(seconds * 25.0) as u64 {
+                std::thread::sleep(pause);
+                let pts = gst::ClockTime::from_mseconds(index * 40);
+                let duration = gst::ClockTime::from_mseconds(40);
+                let (verdict, stamp, faces) = match view(index) {
+                    View::Picture { verdict, stamp, faces } => (verdict, stamp, faces),
+                    View::Gate { epoch, open } => {
+                        let gate = facialads_meta::event::Gate {
+                            epoch,
+                            open,
+                            screen: "screen-1".into(),
+                            reason: "a test".into(),
+                        };
+                        source.static_pad("src").unwrap().push_event(gate.to_event());
+                        continue;
+                    }
+                    View::Gap => {
+                        let gap = gst::event::Gap::builder(pts).duration(duration).build();
+                        source.static_pad("src").unwrap().push_event(gap);
+                        continue;
+                    }
+                };
+                let mut buffer = gst::Buffer::from_mut_slice(vec![0u8; 256]);
+                let inner = buffer.get_mut().unwrap();
+                inner.set_pts(pts);
+                inner.set_duration(duration);
+                if let Some(stamp) = &stamp {
+                    facialads_meta::consent::attach(stamp, inner);
+                }
+                if let Some(verdict) = &verdict {
+                    verdict.attach(inner);
+                }
+                for face in &faces {
+                    face.attach(inner, 16, 16);
+                }
+                if source.push_buffer(buffer).is_err() {
+                    return;
+                }
+            }
+            let _ = source.end_of_stream();
+        }));
+        self
+    }
+
     /// `settings` as on a command line: `("breaks", "10")`.
     pub fn new(programme: Programme, settings: &[(&str, &str)]) -> Self {
         common::init();
@@ -137,6 +217,7 @@ impl Bench {
             output: Arc::default(),
             messages: Arc::default(),
             warnings: Arc::default(),
+            running: Arc::default(),
             feeders: Vec::new(),
             sinks: Vec::new(),
         };
@@ -304,7 +385,8 @@ impl Bench {
         let output = std::mem::take(&mut *self.output.lock().unwrap());
         let messages = self.messages.lock().unwrap().clone();
         let warnings = self.warnings.lock().unwrap().clone();
-        Run { output, messages, warnings, stats }
+        let running = self.running.lock().unwrap().clone();
+        Run { output, messages, warnings, running, stats }
     }
 
     /// From start to end.
@@ -376,6 +458,7 @@ pub struct Run {
     pub output: Output,
     pub messages: Vec<gst::Structure>,
     pub warnings: Vec<String>,
+    pub running: Vec<facialads_meta::event::Running>,
     pub stats: gst::Structure,
 }
 

@@ -7,6 +7,12 @@ use facialads_ledger::AgeBand;
 use facialads_splice::{SlotId, Time};
 use std::collections::{BTreeMap, HashMap};
 
+struct Counted {
+    /// The camera may be ahead of the programme: who came only after the creative's end does not count.
+    first: Time,
+    viewer: Viewer,
+}
+
 pub(super) struct Tally {
     slot: SlotId,
     from: Time,
@@ -15,7 +21,7 @@ pub(super) struct Tally {
     campaign: String,
     creative: String,
     /// By track id; gone as soon as the counts are made.
-    people: HashMap<i32, Viewer>,
+    people: HashMap<i32, Counted>,
     /// Whether anybody was looked at at all.
     looked: bool,
 }
@@ -55,7 +61,11 @@ impl Tally {
         }
         self.looked = true;
         for face in &observation.faces {
-            let known = self.people.entry(face.track).or_default();
+            let known = &mut self
+                .people
+                .entry(face.track)
+                .or_insert_with(|| Counted { first: observation.at, viewer: Viewer::default() })
+                .viewer;
             known.age = face.viewer.age.or(known.age);
             known.gender = face.viewer.gender.or(known.gender);
             known.emotion = face.viewer.emotion.or(known.emotion);
@@ -80,15 +90,18 @@ impl Tally {
         if !self.looked {
             return None;
         }
+        let until = self.until.unwrap_or(Time::MAX);
+        let people: Vec<_> =
+            self.people.into_values().filter(|c| c.first < until).map(|c| c.viewer).collect();
         let mut tallied = Tallied {
             campaign: self.campaign,
             creative: self.creative,
-            people: u32::try_from(self.people.len()).unwrap_or(u32::MAX),
+            people: u32::try_from(people.len()).unwrap_or(u32::MAX),
             ages: BTreeMap::new(),
             genders: BTreeMap::new(),
             emotions: BTreeMap::new(),
         };
-        for viewer in self.people.into_values() {
+        for viewer in people {
             if let Some(band) = viewer.age.and_then(|age| AgeBand::of(age.years)) {
                 *tallied.ages.entry(band).or_default() += 1;
             }
