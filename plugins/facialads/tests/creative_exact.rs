@@ -345,3 +345,34 @@ fn one_hour_prepared_is_as_good_as_one_second() {
 fn first_difference(got: &[u8], expected: &[u8]) -> Option<usize> {
     got.iter().zip(expected).position(|(a, b)| a != b).or((got.len() < expected.len()).then_some(got.len()))
 }
+
+/// Prints how long calls take when everything is prepared; nothing is asserted about it.
+#[test]
+fn calls_are_measured() {
+    common::init();
+    let dir = tempfile::tempdir().unwrap();
+    let path = make_creative(&dir.path().join("ad.mp4"), &Spec::h264_mp4(5));
+    let format = programme("I420", 1920, 1080, (25, 1), &[(48_000, 2)]);
+    let ad = open(&path, &format);
+    assert_eq!(wait_ready(&*ad), Readiness::Ready);
+    let (mut frames, mut samples, mut sound) = (Vec::new(), Vec::new(), vec![0; 1920 * 4]);
+    for n in 0..125u64 {
+        // As a live programme asks: one frame's time apart, never waiting.
+        std::thread::sleep(Duration::from_millis(40));
+        let asked = Instant::now();
+        assert!(matches!(ad.frame(time_of(n, (25, 1)), ClockTime::ZERO), Frame::Picture(_) | Frame::Held(_)));
+        frames.push(asked.elapsed());
+        let asked = Instant::now();
+        ad.samples(0, n * 1920, &mut sound, ClockTime::ZERO);
+        samples.push(asked.elapsed());
+    }
+    for (name, mut times) in [("frame", frames), ("samples", samples)] {
+        times.sort();
+        println!(
+            "{name}: median {:?}, longest {:?} of {} calls",
+            times[times.len() / 2],
+            times[times.len() - 1],
+            times.len()
+        );
+    }
+}

@@ -277,6 +277,10 @@ impl ElementImpl for AdInsert {
             // The ledger is closed, and what was read is read anew at the next start.
             *lock(&self.setup) = None;
             *lock(&self.session) = None;
+            // A process that ends now must not leave decoders running; one that hangs must not keep it from ending.
+            if !super::creative::finish_teardowns(std::time::Duration::from_secs(2)) {
+                gst::warning!(CAT, imp = self, "an advertisement is still being stopped");
+            }
         }
         result
     }

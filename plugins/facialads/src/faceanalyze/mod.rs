@@ -9,7 +9,7 @@
 
 mod attach;
 mod engine;
-mod gate;
+pub(crate) mod gate;
 mod imp;
 mod path;
 mod settings;

@@ -11,6 +11,8 @@
 
 mod audio;
 mod branch;
+mod chains;
+mod coded;
 mod failure;
 mod source;
 mod teardown;

@@ -1,0 +1,185 @@
+use super::{
+    layout::Layout,
+    paint::{self, Scene},
+    settings::{DEFAULT_FONT, Settings},
+    text::Texts,
+};
+use crate::{faceanalyze::gate::Floor, video::pads_of_any_raw_format};
+use facialads_meta::{
+    Audience, Face,
+    event::{Gate, Running},
+};
+use gst::{glib, prelude::*, subclass::prelude::*};
+use gst_base::{prelude::*, subclass::prelude::*};
+use gst_video::{VideoFormat, VideoInfo};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+
+static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
+    gst::DebugCategory::new("audienceoverlay", gst::DebugColorFlags::empty(), Some("Audience overlay"))
+});
+
+#[derive(Default)]
+struct State {
+    info: Option<VideoInfo>,
+    texts: Texts,
+    warned: bool,
+}
+
+#[derive(Default, glib::Properties)]
+#[properties(wrapper_type = super::AudienceOverlay)]
+pub struct AudienceOverlay {
+    #[property(name = "boxes", get, set, type = bool, member = boxes, default = true,
+        nick = "Boxes", blurb = "Draw a box around each face, in a colour of its track, with the track's id")]
+    #[property(name = "attributes", get, set, type = bool, member = attributes, default = true,
+        nick = "Attributes", blurb = "Write age interval, gender and emotion beside each box, as far as known and agreed to")]
+    #[property(name = "status", get, set, type = bool, member = status, default = true,
+        nick = "Status", blurb = "Write at the lower edge what was agreed to, until when, how many faces there are and whether they may be targeted")]
+    #[property(name = "running", get, set, type = bool, member = running, default = true,
+        nick = "Running", blurb = "Write at the upper edge what adinsert plays, why, and the programme's subject")]
+    #[property(name = "font", get, set, type = String, member = font, default = DEFAULT_FONT,
+        nick = "Font", blurb = "Font of all text, as Pango spells it without a size, e.g. \"DejaVu Sans Bold\"")]
+    #[property(name = "scale", get, set, type = f64, member = scale, minimum = 0.25, maximum = 8.0, default = 1.0,
+        nick = "Scale", blurb = "Size of text and lines; 1 is a 36th of the frame's height, and never under 10 pixels")]
+    settings: Mutex<Settings>,
+    state: Mutex<State>,
+    /// What adinsert said last. Apart from the state, so that its thread never waits for a frame being drawn.
+    running: Mutex<Option<Running>>,
+    floor: Floor,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[glib::object_subclass]
+impl ObjectSubclass for AudienceOverlay {
+    const NAME: &'static str = "GstFacialAdsAudienceOverlay";
+    type Type = super::AudienceOverlay;
+    type ParentType = gst_base::BaseTransform;
+}
+
+#[glib::derived_properties]
+impl ObjectImpl for AudienceOverlay {}
+impl GstObjectImpl for AudienceOverlay {}
+
+impl ElementImpl for AudienceOverlay {
+    fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
+        static METADATA: LazyLock<gst::subclass::ElementMetadata> = LazyLock::new(|| {
+            gst::subclass::ElementMetadata::new(
+                "Audience overlay",
+                "Filter/Editor/Video",
+                "Draws faces, what is known of them, the state of consent and what plays onto the picture, for engineers",
+                env!("CARGO_PKG_NAME"),
+            )
+        });
+        Some(&METADATA)
+    }
+
+    fn pad_templates() -> &'static [gst::PadTemplate] {
+        static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(pads_of_any_raw_format);
+        TEMPLATES.as_ref()
+    }
+}
+
+impl BaseTransformImpl for AudienceOverlay {
+    // In place: a frame on which nothing is drawn is never mapped, so none of its pixels are copied.
+    const MODE: gst_base::subclass::BaseTransformMode = gst_base::subclass::BaseTransformMode::AlwaysInPlace;
+    const PASSTHROUGH_ON_SAME_CAPS: bool = false;
+    const TRANSFORM_IP_ON_PASSTHROUGH: bool = false;
+
+    fn start(&self) -> Result<(), gst::ErrorMessage> {
+        self.floor.reset();
+        *lock(&self.running) = None;
+        *lock(&self.state) = State::default();
+        Ok(())
+    }
+
+    fn stop(&self) -> Result<(), gst::ErrorMessage> {
+        *lock(&self.state) = State::default();
+        Ok(())
+    }
+
+    fn set_caps(&self, incaps: &gst::Caps, _outcaps: &gst::Caps) -> Result<(), gst::LoggableError> {
+        let info = VideoInfo::from_caps(incaps)
+            .map_err(|_| gst::loggable_error!(CAT, "caps {incaps} describe no picture"))?;
+        let drawable = can_be_drawn_on(&info);
+        self.obj().set_passthrough(!drawable);
+        let mut state = lock(&self.state);
+        if !drawable && !std::mem::replace(&mut state.warned, true) {
+            drop(state);
+            gst::element_imp_warning!(
+                self,
+                gst::StreamError::Format,
+                [
+                    "Nothing can be drawn on {} pictures; put `videoconvert` before audienceoverlay",
+                    info.format()
+                ]
+            );
+            state = lock(&self.state);
+        }
+        state.info = drawable.then_some(info);
+        Ok(())
+    }
+
+    fn sink_event(&self, event: gst::Event) -> bool {
+        if let Some(gate) = Gate::parse(&event) {
+            self.floor.apply(&gate);
+            lock(&self.state).texts.forget();
+        }
+        self.parent_sink_event(event)
+    }
+
+    fn src_event(&self, event: gst::Event) -> bool {
+        if let Some(running) = Running::parse(&event) {
+            *lock(&self.running) = Some(running);
+        }
+        self.parent_src_event(event)
+    }
+
+    fn transform_ip(&self, buffer: &mut gst::BufferRef) -> Result<gst::FlowSuccess, gst::FlowError> {
+        let settings = lock(&self.settings).clone();
+        let running = lock(&self.running).clone();
+        let mut state = lock(&self.state);
+        let State { info: Some(info), texts, .. } = &mut *state else { return Ok(gst::FlowSuccess::Ok) };
+        let (stamp, audience) = (facialads_meta::consent::read(buffer), Audience::read(buffer));
+        let scene = Scene {
+            faces: &Face::read(buffer),
+            stamp: stamp.as_ref(),
+            audience: audience.as_ref(),
+            running: running.as_ref(),
+            valid: stamp.as_ref().is_none_or(|stamp| self.floor.allows(stamp.epoch)),
+            now: facialads_consent::wall_clock(),
+        };
+        let layout = Layout::new(info.width(), info.height(), settings.scale);
+        let drawn = paint::compose(&scene, &settings, &layout, texts)
+            .map_err(|error| error.to_string())
+            .and_then(|rectangles| blend(buffer, info, &rectangles));
+        if let Err(problem) = drawn {
+            // The picture goes on without a drawing.
+            gst::warning!(CAT, imp = self, "not drawn: {problem}");
+        }
+        Ok(gst::FlowSuccess::Ok)
+    }
+}
+
+fn blend(
+    buffer: &mut gst::BufferRef,
+    info: &VideoInfo,
+    rectangles: &[gst_video::VideoOverlayRectangle],
+) -> Result<(), String> {
+    if rectangles.is_empty() {
+        return Ok(());
+    }
+    let composition =
+        gst_video::VideoOverlayComposition::new(rectangles).map_err(|error| error.to_string())?;
+    let mut frame = gst_video::VideoFrameRef::from_buffer_ref_writable(buffer, info)
+        .map_err(|_| "the buffer does not hold the whole picture".to_owned())?;
+    composition.blend(&mut frame).map_err(|error| error.to_string())
+}
+
+/// Whether GStreamer blends right into a format. All of 1.22 but a palette, and the two whose alpha has two bits (a test
+/// compares each with RGB).
+fn can_be_drawn_on(info: &VideoInfo) -> bool {
+    !info.format_info().has_palette()
+        && !matches!(info.format(), VideoFormat::Rgb10a2Le | VideoFormat::Bgr10a2Le)
+}
