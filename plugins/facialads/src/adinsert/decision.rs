@@ -205,7 +205,7 @@ impl Session {
         self.change(|s| {
             Self::queue_message(s, structure);
             Self::queue_record(s, facialads_ledger::Event::Decision(record));
-            Self::queue_decided(s, label, subjects);
+            Self::queue_decided(s, label, subjects, job.at);
         });
     }
 

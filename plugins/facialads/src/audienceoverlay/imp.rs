@@ -1,6 +1,7 @@
 use super::{
     layout::Layout,
     paint::{self, Scene},
+    schedule::Schedule,
     settings::{DEFAULT_FONT, Settings},
     text::Texts,
 };
@@ -42,8 +43,8 @@ pub struct AudienceOverlay {
         nick = "Scale", blurb = "Size of text and lines; 1 is a 36th of the frame's height, and never under 10 pixels")]
     settings: Mutex<Settings>,
     state: Mutex<State>,
-    /// What adinsert said last. Apart from the state, so that its thread never waits for a frame being drawn.
-    running: Mutex<Option<Running>>,
+    /// What adinsert said. Apart from the state, so that its thread never waits for a frame being drawn.
+    schedule: Mutex<Schedule>,
     floor: Floor,
 }
 
@@ -89,7 +90,7 @@ impl BaseTransformImpl for AudienceOverlay {
 
     fn start(&self) -> Result<(), gst::ErrorMessage> {
         self.floor.reset();
-        *lock(&self.running) = None;
+        lock(&self.schedule).clear();
         *lock(&self.state) = State::default();
         Ok(())
     }
@@ -126,19 +127,25 @@ impl BaseTransformImpl for AudienceOverlay {
             self.floor.apply(&gate);
             lock(&self.state).texts.forget();
         }
+        if matches!(event.view(), gst::EventView::FlushStop(_)) {
+            // Running time starts again.
+            lock(&self.schedule).clear();
+        }
         self.parent_sink_event(event)
     }
 
     fn src_event(&self, event: gst::Event) -> bool {
         if let Some(running) = Running::parse(&event) {
-            *lock(&self.running) = Some(running);
+            lock(&self.schedule).add(running);
         }
         self.parent_src_event(event)
     }
 
     fn transform_ip(&self, buffer: &mut gst::BufferRef) -> Result<gst::FlowSuccess, gst::FlowError> {
         let settings = lock(&self.settings).clone();
-        let running = lock(&self.running).clone();
+        let segment = self.obj().segment();
+        let time = segment.downcast_ref::<gst::ClockTime>().and_then(|s| s.to_running_time(buffer.pts()));
+        let running = lock(&self.schedule).at(time);
         let mut state = lock(&self.state);
         let State { info: Some(info), texts, .. } = &mut *state else { return Ok(gst::FlowSuccess::Ok) };
         let (stamp, audience) = (facialads_meta::consent::read(buffer), Audience::read(buffer));

@@ -12,6 +12,7 @@
 mod imp;
 mod layout;
 mod paint;
+mod schedule;
 mod settings;
 mod text;
 mod words;

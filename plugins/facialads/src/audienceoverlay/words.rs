@@ -87,14 +87,17 @@ pub fn running(running: &Running) -> String {
             format!("on air: {}", names.join(" / "))
         }
     };
-    if !running.basis.is_empty() {
-        let _ = write!(lines, " · {}", running.basis);
-    }
     if !running.subject.is_empty() {
         let _ = write!(lines, "\nsubject: {}", running.subject.join(", "));
     }
-    if !running.why.is_empty() {
-        let _ = write!(lines, "\n{}", running.why);
+    // Most reasons begin with what they rest on.
+    let why = if running.why.starts_with(&running.basis) {
+        running.why.clone()
+    } else {
+        format!("{}: {}", running.basis, running.why)
+    };
+    if !why.is_empty() {
+        let _ = write!(lines, "\nchosen {why}");
     }
     lines
 }
@@ -183,7 +186,7 @@ mod tests {
         };
         assert_eq!(
             running(&air),
-            "on air: Spring / spring-30s · by subject\nsubject: Automotive, Travel\nsubject Automotive is wanted"
+            "on air: Spring / spring-30s\nsubject: Automotive, Travel\nchosen by subject: subject Automotive is wanted"
         );
         assert_eq!(running(&Running::default()), "programme");
     }

@@ -138,10 +138,20 @@ impl Session {
         }
     }
 
-    /// Tells upstream what was decided.
-    pub(in crate::adinsert) fn queue_decided(state: &mut State, label: &Label, subject: Vec<String>) {
-        let running =
-            Running { basis: label.basis.clone(), why: label.why.clone(), subject, ..state.running.clone() };
+    /// Tells upstream what was decided for running time `at`.
+    pub(in crate::adinsert) fn queue_decided(
+        state: &mut State,
+        label: &Label,
+        subject: Vec<String>,
+        at: Time,
+    ) {
+        let running = Running {
+            basis: label.basis.clone(),
+            why: label.why.clone(),
+            subject,
+            since: Some(crate::adinsert::timeline::clock_time(at)),
+            ..state.running.clone()
+        };
         set_running(state, running);
     }
 
