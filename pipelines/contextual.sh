@@ -9,7 +9,7 @@ set -euo pipefail
 BREAKS=${BREAKS:-10+5}
 case $PROGRAMME in *://*) uri=$PROGRAMME ;; *) uri=file://$(realpath "$PROGRAMME") ;; esac
 
-exec gst-launch-1.0 -e -m \
+exec gst-launch-1.0 -e \
     adinsert name=ads mode=replace breaks="$BREAKS" campaigns="$CAMPAIGNS" ${LEDGER:+ledger="$LEDGER"} \
     uridecodebin uri="$uri" name=programme \
     programme. ! queue ! videoconvert ! subjectclassify ! queue ! ads.sink_video \

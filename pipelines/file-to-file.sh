@@ -10,7 +10,7 @@ set -euo pipefail
 BREAKS=${BREAKS:-10}
 
 # The queues before adinsert hold what arrives on one pad while the other waits for the advertisement.
-exec gst-launch-1.0 -e -m \
+exec gst-launch-1.0 -e \
     adinsert name=ads mode=insert breaks="$BREAKS" ads="$ADS" ${LEDGER:+ledger="$LEDGER"} \
     uridecodebin uri="file://$(realpath "$PROGRAMME")" name=programme \
     programme. ! queue ! videoconvert ! queue ! ads.sink_video \

@@ -16,7 +16,7 @@ AUDIO_SINK=${AUDIO_SINK:-autoaudiosink}
 case $PROGRAMME in *://*) uri=$PROGRAMME ;; *) uri=file://$(realpath "$PROGRAMME") ;; esac
 
 # shellcheck disable=SC2086  # elements are meant to be split into words
-exec gst-launch-1.0 -e -m \
+exec gst-launch-1.0 -e \
     adinsert name=ads mode=replace breaks="$BREAKS" campaigns="$CAMPAIGNS" screen="$SCREEN" \
         ${LEDGER:+ledger="$LEDGER"} \
     uridecodebin uri="$uri" name=programme \

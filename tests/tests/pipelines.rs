@@ -104,7 +104,7 @@ fn file_to_file_inserts_each_advertisement_between_two_frames_and_loses_none() {
         .output()
         .unwrap();
     assert_ran(&output);
-    assert_eq!(count_frames(&out), 150 + 50, "{}", String::from_utf8_lossy(&output.stdout));
+    assert_eq!(count_frames(&out), 150 + 50);
     let shown: Vec<bool> =
         [0, 74, 75, 124, 125, 199].into_iter().map(|frame| is_blue(colour(&out, frame))).collect();
     assert_eq!(shown, [false, false, true, true, false, false]);
