@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # Contextual only: no camera, nobody is looked at. The advertisement is chosen by what the programme is about.
+# PROGRAMME needs sound: without any this line waits for it for ever. Take the audio lines out then.
+# LEDGER=FILE records what ran, for facialads report; -m behind gst-launch-1.0 shows why an advertisement was skipped.
 #
 #   PROGRAMME=show.mp4 CAMPAIGNS=campaigns.toml BREAKS=10+5,40+15 OUT=out.mp4 pipelines/contextual.sh
 set -euo pipefail

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # File to file: inserts advertisements between frames of PROGRAMME, which waits for them, and writes OUT. Nothing of the
 # programme is lost; the result is longer by a whole number of frames for each break.
+# PROGRAMME needs sound: without any this line waits for it for ever. Take the audio lines out then.
+# PROGRAMME is a path here, not an address; -m behind gst-launch-1.0 shows why an advertisement was skipped.
 #
 #   PROGRAMME=show.mp4 ADS=one.mp4,two.mp4 BREAKS=10,40 OUT=with-ads.mp4 pipelines/file-to-file.sh
 set -euo pipefail

@@ -2,6 +2,9 @@
 # Digital signage: a camera looks at the people in front of a screen that plays PROGRAMME. While someone has agreed
 # (facialads consent grant --screen lobby …), the advertisement in each break is chosen for who is there; otherwise it
 # is chosen by the programme's own subject.
+# PROGRAMME needs sound. Also: CAMERA, VIDEO_SINK and AUDIO_SINK are elements (CAMERA="videotestsrc is-live=true" to try
+# it without one), CONSENT the consent store if not the user's own, LEDGER a file for facialads report. -m behind
+# gst-launch-1.0 shows whether the gate is open and why an advertisement was skipped.
 #
 #   PROGRAMME=show.mp4 CAMPAIGNS=campaigns.toml pipelines/signage.sh
 set -euo pipefail
