@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # File to file: inserts advertisements between frames of PROGRAMME, which waits for them, and writes OUT. Nothing of the
 # programme is lost; the result is longer by a whole number of frames for each break.
-# PROGRAMME needs sound: without any this line waits for it for ever. Take the audio lines out then.
 # PROGRAMME is a path here, not an address; -m behind gst-launch-1.0 shows why an advertisement was skipped.
 #
 #   PROGRAMME=show.mp4 ADS=one.mp4,two.mp4 BREAKS=10,40 OUT=with-ads.mp4 pipelines/file-to-file.sh
@@ -11,12 +10,18 @@ set -euo pipefail
 : "${ADS:?set ADS to one or more creatives, separated by commas}"
 BREAKS=${BREAKS:-10}
 
+# Sound has a branch of its own only where the programme has any: a branch that gets nothing would wait for ever.
+sound=(
+    programme. ! queue ! audioconvert ! audioresample ! queue ! ads.sink_audio_0
+    ads.src_audio_0 ! queue ! audioconvert ! avenc_aac ! queue ! mux.
+)
+ffprobe -v error -select_streams a -show_entries stream=index -of csv=p=0 "$PROGRAMME" | grep -q . || sound=()
+
 # The queues before adinsert hold what arrives on one pad while the other waits for the advertisement.
 exec gst-launch-1.0 -e \
     adinsert name=ads mode=insert breaks="$BREAKS" ads="$ADS" ${LEDGER:+ledger="$LEDGER"} \
     uridecodebin uri="file://$(realpath "$PROGRAMME")" name=programme \
     programme. ! queue ! videoconvert ! queue ! ads.sink_video \
-    programme. ! queue ! audioconvert ! audioresample ! queue ! ads.sink_audio_0 \
     ads.src_video ! queue ! videoconvert ! x264enc speed-preset=veryfast ! h264parse ! queue ! mux. \
-    ads.src_audio_0 ! queue ! audioconvert ! avenc_aac ! queue ! mux. \
+    "${sound[@]}" \
     mp4mux name=mux ! filesink location="$OUT"

@@ -2,7 +2,7 @@
 # Digital signage: a camera looks at the people in front of a screen that plays PROGRAMME. While someone has agreed
 # (facialads consent grant --screen lobby …), the advertisement in each break is chosen for who is there; otherwise it
 # is chosen by the programme's own subject.
-# PROGRAMME needs sound. Also: CAMERA, VIDEO_SINK and AUDIO_SINK are elements (CAMERA="videotestsrc is-live=true" to try
+# CAMERA, VIDEO_SINK and AUDIO_SINK are elements (CAMERA="videotestsrc is-live=true" to try
 # it without one), CONSENT the consent store if not the user's own, LEDGER a file for facialads report. -m behind
 # gst-launch-1.0 shows whether the gate is open and why an advertisement was skipped.
 #
@@ -18,14 +18,20 @@ VIDEO_SINK=${VIDEO_SINK:-autovideosink}
 AUDIO_SINK=${AUDIO_SINK:-autoaudiosink}
 case $PROGRAMME in *://*) uri=$PROGRAMME ;; *) uri=file://$(realpath "$PROGRAMME") ;; esac
 
-# shellcheck disable=SC2086  # elements are meant to be split into words
+# shellcheck disable=SC2086,SC2206  # elements are meant to be split into words
+# Sound has a branch of its own only where the programme has any: a branch that gets nothing would wait for ever.
+sound=(
+    programme. ! queue ! audioconvert ! audioresample ! queue ! ads.sink_audio_0
+    ads.src_audio_0 ! queue ! audioconvert ! $AUDIO_SINK
+)
+ffprobe -v error -select_streams a -show_entries stream=index -of csv=p=0 "$PROGRAMME" | grep -q . || sound=()
+
 exec gst-launch-1.0 -e \
     adinsert name=ads mode=replace breaks="$BREAKS" campaigns="$CAMPAIGNS" screen="$SCREEN" \
         ${LEDGER:+ledger="$LEDGER"} \
     uridecodebin uri="$uri" name=programme \
     programme. ! queue ! videoconvert ! subjectclassify ! queue ! ads.sink_video \
-    programme. ! queue ! audioconvert ! audioresample ! queue ! ads.sink_audio_0 \
     $CAMERA ! videoconvert ! consentgate screen="$SCREEN" ${CONSENT:+store="$CONSENT"} \
         ! faceanalyze ! queue ! ads.sink_audience \
     ads.src_video ! queue ! videoconvert ! $VIDEO_SINK \
-    ads.src_audio_0 ! queue ! audioconvert ! $AUDIO_SINK
+    "${sound[@]}"

@@ -110,6 +110,40 @@ fn file_to_file_inserts_each_advertisement_between_two_frames_and_loses_none() {
     assert_eq!(shown, [false, false, true, true, false, false]);
 }
 
+#[test]
+fn file_to_file_needs_no_sound_and_an_advertisement_that_is_not_there_costs_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (programme, silent) = (folder.path().join("p.mp4"), folder.path().join("silent.mp4"));
+    let (ad, out) = (folder.path().join("blue.mp4"), folder.path().join("o.mp4"));
+    clip(&programme, "white", 4);
+    clip(&ad, "blue", 1);
+    let status = Command::new("ffmpeg")
+        .args(["-nostdin", "-v", "error", "-i"])
+        .arg(&programme)
+        .args(["-an", "-c", "copy"])
+        .arg(&silent)
+        .status()
+        .unwrap();
+    assert!(status.success());
+    let run = |ads: &Path| {
+        let output = gst("file-to-file.sh")
+            .env("PROGRAMME", &silent)
+            .env("ADS", ads)
+            .env("BREAKS", "2")
+            .env("OUT", &out)
+            .output()
+            .unwrap();
+        assert_ran(&output);
+        (count_frames(&out), String::from_utf8_lossy(&output.stdout).contains("WARNING"))
+    };
+    assert_eq!(run(&ad), (125, false));
+    assert_eq!(
+        run(&folder.path().join("nowhere.mp4")),
+        (100, true),
+        "the programme whole, and a word about it"
+    );
+}
+
 const CAMPAIGNS: &str = r#"
 [[campaign]]
 id = "blue"

@@ -23,13 +23,13 @@ pub struct Command {
     /// Example: "female:27:happy,male:40". "none:REASON" is the same as --no-profile REASON.
     #[arg(long, value_name = "PEOPLE", value_parser = input::audience)]
     audience: Option<input::Audience>,
-    /// The people are declared adults. Without it nobody whose age may be below 30 is targeted.
+    /// The people have declared that they are adults: targeted from an estimate of 21 years on, without it from 30.
     #[arg(long)]
     adult: bool,
     /// Why people play no part: no-camera, no-consent, expired, not-permitted, nobody, undecided, possible-minor.
     #[arg(long, value_name = "REASON", conflicts_with = "audience")]
     no_profile: Option<NoProfile>,
-    /// A class of the programme's subject as name=confidence or id=confidence; may be given more than once.
+    /// A class of the programme's subject as name=confidence (or id=confidence, for campaigns that name ids); may be given more than once.
     #[arg(long, value_name = "SUBJECT", value_parser = input::subject)]
     subject: Vec<SubjectClass>,
     /// A brand-safety flag of the programme; may be given more than once.

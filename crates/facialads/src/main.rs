@@ -37,6 +37,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    // A reader that goes away, as `head` does, ends the program quietly, like any other command's.
+    // SAFETY: nothing else runs yet, and the default action replaces no handler of ours.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
     let result = match Cli::parse().command {
         Command::Models(command) => models::run(command),
         Command::Ads(command) => ads::run(command),

@@ -101,7 +101,10 @@ fn list(folder: Folder) -> Result<()> {
         }
     }
     if models.iter().any(|model| matches!(model.state, State::Missing | State::Changed)) {
-        println!("To install what is missing or changed: facialads models install [--retry] [--from DIR]");
+        println!(
+            "To install what is missing or changed: facialads models install --dir {} [--retry] [--from DIR]",
+            dir.display()
+        );
     }
     Ok(())
 }

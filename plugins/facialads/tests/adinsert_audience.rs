@@ -52,7 +52,7 @@ fn stamp(epoch: u64) -> Stamp {
         basis: Basis::ViewerConsent,
         site: Site::Public,
         policy: Policy::Strict,
-        screen: "screen-1".into(),
+        screen: "default".into(),
         expires: wall_clock() + 3_600_000_000_000,
         receipts: vec!["digest".into()],
     }

@@ -26,7 +26,13 @@ fn library(dir: &Path) -> Finding {
             let providers = library_providers().unwrap_or_default().join(", ");
             Finding::ok("ONNX Runtime", format!("{version}, built with {providers}"))
         }
-        Err(error) => Finding::missing("ONNX Runtime", error.to_string(), install(dir, "--library")),
+        Err(error) => {
+            let mend = match std::env::var_os("ORT_DYLIB_PATH") {
+                Some(_) => "unset ORT_DYLIB_PATH, or point it at libonnxruntime.so 1.24 or later".to_owned(),
+                None => install(dir, "--library"),
+            };
+            Finding::missing("ONNX Runtime", error.to_string(), mend)
+        }
     }
 }
 

@@ -166,7 +166,10 @@ impl Session {
         let nothing = Label {
             number: job.number,
             position: job.position,
-            why: "nothing is eligible: the programme goes on".to_owned(),
+            why: match self.settings.house_ad() {
+                Some(_) => "nothing is eligible: the house ad, else the programme".to_owned(),
+                None => "nothing is eligible: the programme goes on".to_owned(),
+            },
             ..Label::default()
         };
         let label = candidates.first().map_or(&nothing, |c| &c.label);
@@ -202,9 +205,13 @@ impl Session {
                 Vec::new()
             },
         };
+        // With nothing eligible the house ad is next, and records itself when it goes on air.
+        let open = candidates.is_empty() && self.settings.house_ad().is_some();
         self.change(|s| {
             Self::queue_message(s, structure);
-            Self::queue_record(s, facialads_ledger::Event::Decision(record));
+            if !open {
+                Self::queue_record(s, facialads_ledger::Event::Decision(record));
+            }
             Self::queue_decided(s, label, subjects, job.at);
         });
     }

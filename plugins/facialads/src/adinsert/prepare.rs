@@ -130,6 +130,12 @@ impl Session {
 
     fn tell_refusal(self: &Arc<Self>, candidate: &Candidate, reason: &Reason) {
         stats::Counters::add(&self.stats.refused, 1);
+        if let (Reason::Creative(reason), Some(element)) = (reason, self.element()) {
+            // Once for each: a broken file may be tried in every break of a day.
+            if self.change(|s| s.warned.insert(candidate.uri.clone())) {
+                warn(&element, gst::ResourceError::OpenRead, "creative", &format!("not shown: {reason}"));
+            }
+        }
         self.change(|s| {
             Self::mark_used(s, candidate);
             self.queue_skip(s, &candidate.label, &reason.to_string());

@@ -6,7 +6,7 @@ use super::{
     session::{Playing, Session, lock},
 };
 use facialads_campaign::{CreativeRef, History};
-use facialads_ledger::{Audience, Event, Impression, Ledger, Skipped};
+use facialads_ledger::{Audience, Decision, Event, Impression, Ledger, Skipped};
 use facialads_splice::{Quartile, Time};
 use jiff::Timestamp;
 use std::{sync::Mutex, time::Duration};
@@ -47,6 +47,27 @@ impl History for Plays {
             Self::Own(plays) => lock(plays).iter().filter(|(c, _)| c == creative).map(|(_, at)| *at).max(),
         }
     }
+}
+
+/// The house ad goes on air: nobody was considered, and nothing else was there.
+pub(super) fn house(screen: &str, label: &Label, at: Time, subject: Vec<String>) -> Event {
+    Event::Decision(Decision {
+        id: label.decision.clone(),
+        screen: screen.to_owned(),
+        break_id: break_id(label),
+        position: label.position,
+        at: Timestamp::now(),
+        running_time: Duration::from_nanos(at),
+        people: None,
+        basis: Some(label.basis.clone()),
+        no_profile: None,
+        subject,
+        campaign: Some(label.campaign.clone()),
+        advertiser: None,
+        creative: Some(label.creative.clone()),
+        why: label.why.clone(),
+        receipts: Vec::new(),
+    })
 }
 
 impl Session {

@@ -22,7 +22,7 @@ use facialads_splice::{BreakId, Config, Cue, FrameRate, Machine, Mode, PadId, Sl
 use gst::glib;
 use outbox::Out;
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, atomic::Ordering},
 };
 
@@ -104,6 +104,8 @@ pub(super) struct State {
     pub serving: u64,
     /// Chosen and being opened.
     pub choosing: HashMap<SlotId, CreativeRef>,
+    /// Creatives that could not be shown and of which the operator was warned.
+    pub warned: HashSet<String>,
     running: Running,
     outbox: VecDeque<Out>,
     carrying_out: bool,
@@ -155,6 +157,7 @@ impl Session {
                 tickets: 0,
                 serving: 0,
                 choosing: HashMap::new(),
+                warned: HashSet::new(),
                 running: Running::default(),
                 outbox: VecDeque::new(),
                 carrying_out: false,

@@ -35,7 +35,7 @@ pub(super) const DEFAULT_WINDOW: u64 = 5_000_000_000;
 pub(super) const DEFAULT_PREROLL_TIMEOUT: u64 = 5_000_000_000;
 pub(super) const DEFAULT_HOLD_LIMIT: u64 = 1_000_000_000;
 pub(super) const DEFAULT_AUDIENCE_TIMEOUT: u64 = 10_000_000_000;
-pub(super) const DEFAULT_SCREEN: &str = "screen-1";
+pub(super) const DEFAULT_SCREEN: &str = "default";
 
 #[derive(Clone, Debug)]
 pub(super) struct Settings {

@@ -167,7 +167,7 @@ impl Bench {
                         let gate = facialads_meta::event::Gate {
                             epoch,
                             open,
-                            screen: "screen-1".into(),
+                            screen: "default".into(),
                             reason: "a test".into(),
                         };
                         source.static_pad("src").unwrap().push_event(gate.to_event());

@@ -52,6 +52,10 @@ impl Session {
                     if let Some(mut house) = state.house.take() {
                         house.label.number = number;
                         house.label.position = position;
+                        house.label.decision = facialads_ledger::new_id();
+                        let (at, subject) = (state.picture, state.running.subject.clone());
+                        let record = records::house(self.settings.screen(), &house.label, at, subject);
+                        Self::queue_record(state, record);
                         state.playing.insert(slot, Playing::new(house));
                     }
                     state.outbox.push_back(Out::House);

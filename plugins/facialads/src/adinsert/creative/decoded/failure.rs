@@ -9,7 +9,7 @@ pub fn describe(source: &str, error: &gst::glib::Error, debug: Option<&str>) -> 
     let what = if error.matches(gst::ResourceError::NotFound) && network {
         "the server does not have it".to_owned()
     } else if error.matches(gst::ResourceError::NotFound) {
-        "no such file; check the path in the campaign".to_owned()
+        "no such file; check its path".to_owned()
     } else if error.matches(gst::ResourceError::NotAuthorized) {
         "access denied; check user and password".to_owned()
     } else if error.matches(gst::StreamError::TypeNotFound) || error.matches(gst::StreamError::WrongType) {

@@ -54,7 +54,7 @@ impl Source {
 fn check_file(path: &Path) -> Result<(), String> {
     use std::io::ErrorKind;
     let explain = |error: std::io::Error| match error.kind() {
-        ErrorKind::NotFound => "no such file; check the path in the campaign".to_owned(),
+        ErrorKind::NotFound => "no such file; check its path".to_owned(),
         ErrorKind::PermissionDenied => {
             "permission denied; the player's user must be able to read it".to_owned()
         }
