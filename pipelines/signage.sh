@@ -31,7 +31,7 @@ exec gst-launch-1.0 -e \
         ${LEDGER:+ledger="$LEDGER"} \
     uridecodebin uri="$uri" name=programme \
     programme. ! queue ! videoconvert ! subjectclassify ! queue ! ads.sink_video \
-    $CAMERA ! videoconvert ! consentgate screen="$SCREEN" ${CONSENT:+store="$CONSENT"} \
+    $CAMERA ! videoconvert ! consentgate screen="$SCREEN" ${CONSENT:+store="$CONSENT"} ${LEDGER:+ledger="$LEDGER"} \
         ! faceanalyze ! queue ! ads.sink_audience \
     ads.src_video ! queue ! videoconvert ! $VIDEO_SINK \
     "${sound[@]}"

@@ -32,6 +32,10 @@ pub enum Event {
     Gate(Gate),
     Consent(ConsentChange),
     Audience(Audience),
+    /// Consent on a screen has changed: counts of its people that are not written yet are dropped. Writes nothing.
+    Forget {
+        screen: String,
+    },
 }
 
 impl Event {
@@ -42,7 +46,7 @@ impl Event {
             Self::Skipped(_) => EventKind::Skipped,
             Self::Gate(_) => EventKind::Gate,
             Self::Consent(_) => EventKind::Consent,
-            Self::Audience(_) => EventKind::Audience,
+            Self::Audience(_) | Self::Forget { .. } => EventKind::Audience,
         }
     }
 }

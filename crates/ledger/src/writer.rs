@@ -146,6 +146,12 @@ impl Writer {
                 Event::Audience(audience) => {
                     self.pending.writes.extend(self.buckets.add(&audience).map(Write::Bucket));
                 }
+                Event::Gate(gate) => {
+                    // Somebody may have withdrawn: another process took that, and here only the gate's change is seen.
+                    self.buckets.forget(&gate.screen);
+                    self.pending.writes.extend(row(Event::Gate(gate)));
+                }
+                Event::Forget { screen } => self.buckets.forget(&screen),
                 Event::Consent(change) if change.change == crate::ConsentKind::Withdrawn => {
                     self.buckets.forget(&change.screen);
                     self.pending.writes.extend(row(Event::Consent(change)));
@@ -189,7 +195,7 @@ fn row(event: Event) -> Option<Write> {
         Event::Skipped(skipped) => (skipped.at, new_id(), json(&skipped)?, Vec::new()),
         Event::Gate(gate) => (gate.at, new_id(), json(&gate)?, Vec::new()),
         Event::Consent(change) => (change.at, new_id(), json(&change)?, change.receipt.into_iter().collect()),
-        Event::Audience(_) => return None,
+        Event::Audience(_) | Event::Forget { .. } => return None,
     };
     let content = Content { kind: kind.name().to_owned(), at: at.as_millisecond(), link, body };
     Some(Write::Row { content, receipts })

@@ -157,6 +157,11 @@ impl Machine {
         self.pads[VIDEO].shift
     }
 
+    /// By how much what comes on a pad now is later than it was in the programme (insert mode).
+    pub fn shift(&self, pad: PadId) -> Time {
+        self.pads.get(pad.0).map_or(0, |pad| pad.shift)
+    }
+
     /// The programme's caps changed: what is on air ends, what was prepared does not fit any more and is decided anew.
     pub fn format_changed(&mut self, video: bool) {
         if video {

@@ -265,8 +265,8 @@ fn a_withdrawal_before_air_voids_what_was_chosen_on_people() {
     let run = Bench::new(programme, &settings)
         .with_source(Arc::new(Doubles(behaviour)))
         .with_audience(5.0, Duration::from_millis(40), |n| match n {
-            55 => View::Gate { epoch: 1, open: false },
-            0..55 => one_woman(n),
+            38 => View::Gate { epoch: 1, open: false },
+            0..38 => one_woman(n),
             _ => View::Gap,
         })
         .run();

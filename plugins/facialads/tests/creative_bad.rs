@@ -221,15 +221,15 @@ fn a_server_that_never_answers_is_given_up_at_the_deadline_and_let_go() {
     let _alone = THREADS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let port = mute_server(Vec::new());
     let opened = Instant::now();
-    let ad = quick(&format!("http://user:secret@127.0.0.1:{port}/ad.mp4?key=secret"), &both(), 1);
-    assert!(opened.elapsed() < Duration::from_millis(500), "opening never blocks");
+    let ad = quick(&format!("http://user:secret@127.0.0.1:{port}/ad.mp4?key=secret"), &both(), 4);
+    assert!(opened.elapsed() < Duration::from_secs(3), "opening never blocks");
     let reason = failure(&*ad);
-    assert!(opened.elapsed() >= Duration::from_secs(1));
+    assert!(opened.elapsed() >= Duration::from_secs(4));
     assert!(reason.contains("does not answer"), "{reason}");
     assert!(!reason.contains("secret"), "{reason}");
     let dropped = Instant::now();
     drop(ad);
-    assert!(dropped.elapsed() < Duration::from_millis(500), "dropping never blocks");
+    assert!(dropped.elapsed() < Duration::from_secs(3), "dropping never blocks");
     assert!(finish_teardowns(Duration::from_secs(30)));
 }
 

@@ -463,6 +463,15 @@ impl FaceAnalyzer {
         self.people().restart();
     }
 
+    /// What is left of the 30 s hold after a possible minor, to be handed to the analyzer that takes this one's place.
+    pub fn hold_left(&self) -> Duration {
+        self.people().hold.left()
+    }
+    /// Goes on with the hold of the analyzer before this one.
+    pub fn resume_hold(&self, left: Duration) {
+        self.people().hold.resume(left);
+    }
+
     pub fn stats(&self) -> FaceStats {
         self.people().stats
     }

@@ -74,6 +74,16 @@ impl Hold {
         !self.left.is_zero()
     }
 
+    /// What is left of it.
+    pub(super) fn left(&self) -> Duration {
+        self.left
+    }
+    /// Goes on with what was left elsewhere.
+    pub(super) fn resume(&mut self, left: Duration) {
+        self.left = self.left.max(left);
+        self.at = None;
+    }
+
     /// Time will go on from somewhere else.
     pub(super) fn jump(&mut self) {
         self.at = None;

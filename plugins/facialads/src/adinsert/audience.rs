@@ -118,10 +118,14 @@ impl Window {
         self.ended = true;
         self.finished()
     }
-    /// A seek: running time starts again. What was seen belongs to another time.
-    pub fn flush(&mut self) {
+    /// The programme jumps to another time: what was seen so far is of no decision after that.
+    pub fn rewind(&mut self) {
         self.observations.clear();
         self.tallies.clear();
+    }
+    /// A seek: running time starts again. What was seen belongs to another time.
+    pub fn flush(&mut self) {
+        self.rewind();
         self.position = 0;
         self.ended = false;
     }

@@ -205,9 +205,9 @@ impl Session {
 
     /// A flush of any pad: one seek flushes several, and counts once.
     pub fn flush(self: &Arc<Self>, seqnum: gst::Seqnum) {
-        self.change(|s| {
+        let new = self.change(|s| {
             if s.last_flush.replace(seqnum) == Some(seqnum) {
-                return;
+                return false;
             }
             s.machine.flush();
             s.subjects.clear();
@@ -216,7 +216,12 @@ impl Session {
             s.placed = false;
             s.showing = None;
             s.log.clear();
+            true
         });
+        if new {
+            // What was seen belongs to the time before the jump; the camera's own pad may never be flushed.
+            lock(&self.audience).rewind();
+        }
     }
 
     /// Where the cues lie now: in a file they are positions in it, in a live stream they are running time. The

@@ -84,6 +84,8 @@ pub struct FaceAnalyze {
     /// For the gate's event, which must not wait for a running inference as it would for `state`.
     pub(super) analyzer: Mutex<Option<Arc<FaceAnalyzer>>>,
     pub(super) floor: Floor,
+    /// What was left of the hold after a possible minor when the element last stopped: stopping lifts nothing.
+    pub(super) hold: Mutex<std::time::Duration>,
     pub(super) in_use: Mutex<InUse>,
 }
 
@@ -143,6 +145,7 @@ impl BaseTransformImpl for FaceAnalyze {
         };
         if let Some(engine) = &engine {
             let analyzer = engine.analyzer();
+            analyzer.resume_hold(*lock(&self.hold));
             for note in analyzer.notes() {
                 warn(&*self.obj(), gst::ResourceError::Settings, "note", note);
             }
@@ -158,7 +161,9 @@ impl BaseTransformImpl for FaceAnalyze {
 
     fn stop(&self) -> Result<(), gst::ErrorMessage> {
         self.count_inference();
-        *lock(&self.analyzer) = None;
+        if let Some(analyzer) = lock(&self.analyzer).take() {
+            *lock(&self.hold) = analyzer.hold_left();
+        }
         // Dropped outside the lock: the worker is waited for.
         let state = std::mem::take(&mut *lock(&self.state));
         drop(state);

@@ -131,6 +131,8 @@ impl AdInsert {
         if forgot {
             stats::Counters::add(&session.stats.forgotten, 1);
             session.forget_profiles();
+            let screen = session.settings.screen().to_owned();
+            session.record(facialads_ledger::Event::Forget { screen });
         }
         session.audience_moved.notify_all();
     }

@@ -36,6 +36,8 @@ pub(in crate::adinsert) struct AudioStream {
     pub info: Option<gst_audio::AudioInfo>,
     /// Sample of running time at which the next buffer should begin.
     pub next: Option<u64>,
+    /// The slot whose creative was late with its sound: it is not waited for as long again.
+    late: Option<SlotId>,
 }
 
 impl AudioLane {
@@ -123,7 +125,7 @@ impl AdInsert {
                     if !stale(on_air.as_ref(), &piece) {
                         let range = done as usize * frame_size..(done + samples) as usize * frame_size;
                         let fill = Fill { slot, position, on_air };
-                        self.fill_in_place(session, &mut piece, range, &fill)?;
+                        self.fill_in_place((session, lane), &mut piece, range, &fill)?;
                     }
                     done += samples;
                 }
@@ -136,7 +138,7 @@ impl AdInsert {
 
     fn fill_in_place(
         &self,
-        session: &Session,
+        (session, lane): (&Session, &AudioLane),
         piece: &mut Piece,
         range: std::ops::Range<usize>,
         fill: &Fill,
@@ -147,7 +149,7 @@ impl AdInsert {
         buffer.unset_flags(gst::BufferFlags::GAP);
         let mut map = buffer.map_writable().map_err(|_| gst::FlowError::Error)?;
         let out = map.get_mut(range).ok_or(gst::FlowError::Error)?;
-        write_samples(session, &info, (id, index), fill, out);
+        write_samples(session, lane, &info, (id, index), fill, out);
         Ok(())
     }
 
@@ -180,7 +182,7 @@ impl AdInsert {
                     let mut out = vec![0; samples as usize * piece.info.bpf() as usize];
                     let index = fitting(on_air.as_ref(), &piece);
                     let fill = Fill { slot, position, on_air };
-                    write_samples(session, &piece.info, (piece.id, index), &fill, &mut out);
+                    write_samples(session, lane, &piece.info, (piece.id, index), &fill, &mut out);
                     let mut ad = gst::Buffer::from_mut_slice(out);
                     if let (Some(inner), Some(pts)) = (ad.get_mut(), piece.buffer.pts()) {
                         let base =
@@ -264,13 +266,17 @@ fn stale(on_air: Option<&OnAir>, piece: &Piece) -> bool {
 /// Fills `out` with a creative's samples; silence where it has none.
 fn write_samples(
     session: &Session,
+    lane: &AudioLane,
     info: &gst_audio::AudioInfo,
     (id, index): (PadId, Option<usize>),
     fill: &Fill,
     out: &mut [u8],
 ) {
     info.format_info().fill_silence(out);
-    let wait = if session.live() { LIVE_WAIT } else { FILE_WAIT };
+    let late = lock(&lane.stream).late == Some(fill.slot);
+    // Once late, its sound may have ended without a word: the picture must not wait long for each buffer of it.
+    let wait = if session.live() || late { LIVE_WAIT } else { FILE_WAIT };
+    let begun = Instant::now();
     let real = match (&fill.on_air, index) {
         (Some(on_air), Some(index)) if on_air.creative.has_audio() => {
             on_air.creative.samples(index, fill.position, out, wait)
@@ -278,6 +284,9 @@ fn write_samples(
         _ => 0,
     };
     let count = out.len() / (info.bpf() as usize).max(1);
+    // Silence that is the creative's own (before its first sample, after its last) comes at once and is not late.
+    let timed_out = real < count && begun.elapsed() >= Duration::from(wait);
+    lock(&lane.stream).late = timed_out.then_some(fill.slot);
     session.samples_left(fill.slot, id, count as u64, real as u64);
 }
 

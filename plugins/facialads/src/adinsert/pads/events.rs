@@ -4,21 +4,34 @@ use super::{AdInsert, AudioLane};
 use crate::adinsert::{
     imp::CAT,
     session::{Session, lock},
+    timeline::clock_time,
 };
-use facialads_splice::{FrameRate, Machine};
+use facialads_splice::{FrameRate, Machine, Time};
 use gst::{EventView, prelude::*, subclass::prelude::*};
 use std::sync::{Arc, atomic::Ordering};
 
 impl AdInsert {
     pub(super) fn sink_event(&self, pad: &gst::Pad, event: gst::Event) -> bool {
         let lane = if *pad == self.video.sink { None } else { self.lane(pad) };
+        if *pad != self.video.sink && lane.is_none() {
+            // It is being released: none of the picture's business.
+            return false;
+        }
         let src = lane.as_ref().map_or_else(|| self.video.src.clone(), |lane| lane.src.clone());
         let Some(session) = self.session() else { return src.push_event(event) };
         let pass = match &lane {
             None => self.video_event(&session, &event),
             Some(lane) => self.audio_event(&session, lane, &event),
         };
-        !pass || src.push_event(if session.insert_mode() { open_ended(event) } else { event })
+        if !pass {
+            return true;
+        }
+        if !session.insert_mode() {
+            return src.push_event(event);
+        }
+        let id = lane.as_ref().map_or(Some(Machine::VIDEO), |lane| lane.id());
+        let shift = id.map_or(0, |id| session.look(|s| s.machine.shift(id)));
+        src.push_event(moved(open_ended(event), shift))
     }
 
     fn video_event(&self, session: &Arc<Session>, event: &gst::Event) -> bool {
@@ -135,5 +148,15 @@ fn open_ended(event: gst::Event) -> gst::Event {
     gst::event::Segment::builder(&timed)
         .seqnum(event.seqnum())
         .running_time_offset(event.running_time_offset())
+        .build()
+}
+
+/// A gap of the programme, later by what was inserted before it.
+fn moved(event: gst::Event, shift: Time) -> gst::Event {
+    let EventView::Gap(gap) = event.view() else { return event };
+    let (from, duration) = gap.get();
+    gst::event::Gap::builder(from.saturating_add(clock_time(shift)))
+        .duration(duration)
+        .seqnum(event.seqnum())
         .build()
 }

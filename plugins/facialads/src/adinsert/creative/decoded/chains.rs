@@ -192,7 +192,7 @@ fn take_sound(
         let count = (buffer.size() / info.bpf() as usize) as u64;
         let length = count.mul_div_round(ClockTime::SECOND.nseconds(), u64::from(info.rate()));
         let length = ClockTime::from_nseconds(length.unwrap_or_default());
-        shared.timeline.saw(Kind::Audio, start, start + length);
+        shared.timeline.saw(Kind::Audio, start, start.saturating_add(length));
     }
     let data = buffer.into_mapped_buffer_readable().map_err(|_| gst::FlowError::Error)?;
     shared.audio.push(pad, start, data)?;

@@ -65,7 +65,27 @@ pub fn extent(
     segment: &gst::FormattedSegment<ClockTime>,
 ) -> Option<(ClockTime, ClockTime)> {
     let start = buffer.pts()?;
-    let end = start + buffer.duration().unwrap_or_default();
+    // A damaged file may say anything: adding must not overflow.
+    let end = start.saturating_add(buffer.duration().unwrap_or_default());
     let (start, end) = segment.clip(start, end)?;
     Some((segment.to_running_time(start)?, segment.to_running_time(end)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_beyond_all_time_does_not_overflow() {
+        let _ = gst::init();
+        let mut buffer = gst::Buffer::new();
+        if let Some(inner) = buffer.get_mut() {
+            inner.set_pts(ClockTime::from_mseconds(800));
+            inner.set_duration(ClockTime::MAX);
+        }
+        let mut segment = gst::FormattedSegment::<ClockTime>::new();
+        segment.set_stop(ClockTime::from_seconds(5));
+        let expected = (ClockTime::from_mseconds(800), ClockTime::from_seconds(5));
+        assert_eq!(extent(&buffer, &segment), Some(expected));
+    }
 }

@@ -188,7 +188,7 @@ impl Timeline {
 }
 
 fn longest(video: ClockTime, audio: ClockTime) -> ClockTime {
-    if audio > video + PADDING { audio } else { video }
+    if audio > video.saturating_add(PADDING) { audio } else { video }
 }
 
 #[cfg(test)]

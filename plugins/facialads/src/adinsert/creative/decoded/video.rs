@@ -131,13 +131,13 @@ impl Queue {
 
     /// The frame for `time` if what is here decides it.
     fn choose(&self, state: &mut State, time: ClockTime, timeline: &Timeline) -> Option<Frame> {
-        let limit = time + self.half;
+        let limit = time.saturating_add(self.half);
         while state.waiting.front().is_some_and(|next| next.start < limit || next.start <= time) {
             // Frames that are overtaken are dropped: that is how a stall corrects itself.
             state.current = state.waiting.pop_front();
         }
         let current = state.current.as_ref()?;
-        let decided = !state.waiting.is_empty() || current.start + self.half >= time;
+        let decided = !state.waiting.is_empty() || current.start.saturating_add(self.half) >= time;
         if decided {
             return Some(Frame::Picture(current.buffer.clone()));
         }
