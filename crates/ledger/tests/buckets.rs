@@ -89,6 +89,26 @@ fn the_rest_of_an_hour_is_written_as_a_number_without_bands() {
 
 #[test]
 fn a_withdrawal_forgets_what_was_not_yet_written_on_its_screen() {
+    let withdrawn = |screen: &str, at| {
+        Event::Consent(ConsentChange {
+            screen: screen.to_owned(),
+            at,
+            change: ConsentKind::Withdrawn,
+            purposes: Vec::new(),
+            receipt: None,
+        })
+    };
+    assert_eq!(screens_after(withdrawn), ["door"]);
+}
+
+#[test]
+fn a_change_of_consent_that_another_process_took_forgets_it_too() {
+    // All that a pipeline sees of a withdrawal by `facialads consent withdraw` is its own gate.
+    assert_eq!(screens_after(|screen, _| Event::Forget { screen: screen.to_owned() }), ["door"]);
+}
+
+/// Two people on each screen, then a change on the lobby's, then one more on each: the screens of which bands were written.
+fn screens_after(change: impl Fn(&str, Timestamp) -> Event) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
     let ledger = Ledger::shared(&path);
@@ -96,26 +116,14 @@ fn a_withdrawal_forgets_what_was_not_yet_written_on_its_screen() {
     for screen in ["lobby", "door"] {
         ledger.record(Event::Audience(audience(screen, 2, "female", 27.0, now)));
     }
-    ledger.record(Event::Consent(ConsentChange {
-        screen: "lobby".to_owned(),
-        at: now,
-        change: ConsentKind::Withdrawn,
-        purposes: Vec::new(),
-        receipt: None,
-    }));
+    ledger.record(change("lobby", now));
     for screen in ["lobby", "door"] {
         ledger.record(Event::Audience(audience(screen, 1, "male", 50.0, now)));
     }
     assert!(ledger.flush(WAIT));
     let store = Connection::open(&path).unwrap();
-    let screens: Vec<String> = store
-        .prepare("SELECT DISTINCT screen FROM buckets")
-        .unwrap()
-        .query_map([], |row| row.get(0))
-        .unwrap()
-        .map(Result::unwrap)
-        .collect();
-    assert_eq!(screens, ["door"]);
+    let mut screens = store.prepare("SELECT DISTINCT screen FROM buckets").unwrap();
+    screens.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
 }
 
 #[test]
