@@ -564,3 +564,40 @@ fn inference_runs_beside_a_live_stream_and_in_step_with_a_file() {
         assert!(stats.get::<u64>("analysed").unwrap() > 0);
     }
 }
+
+#[test]
+fn stopping_lifts_nothing_of_the_hold_after_a_possible_minor() {
+    need_runtime!();
+    let nets = Nets::new();
+    let faces = element(&nets, &[MIDDLE]);
+    let source = gst::ElementFactory::make("videotestsrc").property("num-buffers", 10i32).build().unwrap();
+    let sink = gst::ElementFactory::make("fakesink").build().unwrap();
+    faces.static_pad("sink").unwrap().add_probe(gst::PadProbeType::BUFFER, |_, info| {
+        if let Some(gst::PadProbeData::Buffer(buffer)) = &mut info.data {
+            facialads_meta::consent::attach(&stamp(), buffer.make_mut());
+        }
+        gst::PadProbeReturn::Ok
+    });
+    let verdict = std::sync::Arc::new(std::sync::Mutex::new(None));
+    let last = verdict.clone();
+    faces.static_pad("src").unwrap().add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        *last.lock().unwrap() = info.buffer().and_then(|buffer| Audience::read(buffer)).map(|a| a.targeting);
+        gst::PadProbeReturn::Ok
+    });
+    let pipeline = gst::Pipeline::new();
+    pipeline.add_many([&source, &faces, &sink]).unwrap();
+    let caps = "video/x-raw,format=RGB,width=160,height=160".parse::<gst::Caps>().unwrap();
+    source.link_filtered(&faces, &caps).unwrap();
+    faces.link(&sink).unwrap();
+    // Brightness is the age that the network sees: a child, then an adult.
+    for colour in [15, 45].map(|age| 0xff00_0000 | (u32::from(grey(age)) * 0x0001_0101)) {
+        source.set_property_from_str("pattern", "solid-color");
+        source.set_property("foreground-color", colour);
+        pipeline.set_state(gst::State::Playing).unwrap();
+        let end = [gst::MessageType::Eos, gst::MessageType::Error];
+        let end = pipeline.bus().unwrap().timed_pop_filtered(gst::ClockTime::from_seconds(20), &end);
+        assert_eq!(end.map(|m| m.type_()), Some(gst::MessageType::Eos));
+        pipeline.set_state(gst::State::Null).unwrap();
+        assert_eq!(verdict.lock().unwrap().take(), Some(Targeting::PossibleMinor));
+    }
+}
