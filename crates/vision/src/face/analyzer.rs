@@ -16,8 +16,8 @@ use std::{
 };
 
 /// The margins that MODELS.md found best: part of the box's size by which it is made wider and higher.
-const AGE_MARGIN: f32 = 0.2;
-const EXPRESSION_MARGIN: f32 = 0.1;
+pub(super) const AGE_MARGIN: f32 = 0.2;
+pub(super) const EXPRESSION_MARGIN: f32 = 0.1;
 
 /// What may be learned of the people on one frame, asked for anew for each frame.
 #[derive(Clone, Copy, Debug, Default)]

@@ -22,6 +22,15 @@ pub(super) fn quality(pixels: f32) -> f32 {
     (pixels / FULL_QUALITY).clamp(0.1, 1.0)
 }
 
+/// Part of a normal distribution below `z` standard deviations. Abramowitz & Stegun 26.2.17, off by 7.5e-8 at most.
+fn normal_below(z: f32) -> f32 {
+    let t = 1.0 / (1.0 + 0.231_641_9 * z.abs());
+    let series =
+        t * (0.319_381_53 + t * (-0.356_563_78 + t * (1.781_477_9 + t * (-1.821_255_9 + t * 1.330_274_4))));
+    let tail = (-z * z / 2.0).exp() / (2.0 * std::f32::consts::PI).sqrt() * series;
+    if z > 0.0 { 1.0 - tail } else { tail }
+}
+
 /// Age and gender, the mean over all looks, weighted by quality.
 #[derive(Default)]
 pub(super) struct Demographics {
@@ -56,11 +65,26 @@ impl Demographics {
         Some(Age { years, low: (years - half).max(0.0), high: years + half, confidence: INTERVAL_CONFIDENCE })
     }
 
+    /// Probability of the age groups that begin with `starts` (years, rising; the last is open), summing up to 1.
+    pub(super) fn age_bins<const N: usize>(&self, starts: &[f32; N]) -> [f32; N] {
+        let mean = self.mean_years().unwrap_or(0.0);
+        let deviation = (AGE_DEVIATION.powi(2) + LOOK_DEVIATION.powi(2)).sqrt();
+        // What lies below the first group belongs to it: nobody is younger.
+        let below = |i: usize| match starts.get(i) {
+            Some(start) if i > 0 => normal_below((start - mean) / deviation),
+            Some(_) => 0.0,
+            None => 1.0,
+        };
+        std::array::from_fn(|i| below(i + 1) - below(i))
+    }
+
+    /// Probability of female; `None` before the first look.
+    pub(super) fn female(&self) -> Option<f32> {
+        (self.looks > 0).then(|| self.female / self.weight)
+    }
+
     pub(super) fn gender(&self, threshold: f32) -> Option<Label<Gender>> {
-        if self.looks == 0 {
-            return None;
-        }
-        let female = self.female / self.weight;
+        let female = self.female()?;
         let (value, confidence) =
             if female >= 0.5 { (Gender::Female, female) } else { (Gender::Male, 1.0 - female) };
         Some(Label { value: if confidence >= threshold { value } else { Gender::Unknown }, confidence })

@@ -12,6 +12,7 @@ mod minors;
 mod options;
 mod people;
 mod portrait;
+mod stills;
 mod tracker;
 mod types;
 
@@ -20,4 +21,5 @@ pub use attributes::{AgeGender, Expression, Landmarks};
 pub use detector::{Detector, DetectorInput};
 pub use options::FaceOptions;
 pub use portrait::Portrait;
+pub use stills::{AGE_BIN_STARTS, Described, Stills};
 pub use types::{Age, Emotion, FaceStats, Gender, Label, TrackedFace, Verdict};
