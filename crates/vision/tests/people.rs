@@ -83,7 +83,7 @@ fn adults_who_agreed_are_described_and_may_be_targeted() {
         "{:?}",
         face.bounds
     );
-    assert_eq!(face.dwell, at(900));
+    assert_eq!(face.attention.dwell, at(900));
     let age = face.age.unwrap();
     assert!((age.years - 40.0).abs() < 0.5 && age.low < age.years && age.high > age.years);
     let gender = face.gender.unwrap();

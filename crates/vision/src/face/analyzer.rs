@@ -1,5 +1,6 @@
 use super::{
-    AgeGender, Detector, DetectorInput, Expression, FaceOptions, FaceStats, Portrait, TrackedFace, Verdict,
+    AgeGender, Attention, Detector, DetectorInput, Expression, FaceOptions, FaceStats, Observation, Portrait,
+    TrackedFace, Verdict,
     fusion::quality,
     ids::Ids,
     minors::{CAREFUL_MARGINS, Standing},
@@ -173,14 +174,40 @@ impl FaceAnalyzer {
         self.people().stats.inference_calls += self.detector.passes();
         let found = self.detector.detect(permit, input)?;
         let (width, height) = input.frame_size();
-        let in_zone: Vec<(Rect, f32)> = found
-            .iter()
-            .map(|face| (face.bounds.scaled(1.0 / width, 1.0 / height), face.confidence))
-            .filter(|(bounds, _)| {
-                let (x, y) = bounds.centre();
-                zone.contains(f64::from(x), f64::from(y))
-            })
-            .collect();
+        let observations: Vec<Observation> =
+            found.iter().map(|face| Observation::of_frame(face, width, height)).collect();
+        self.follow(generation, &observations, zone, now)
+    }
+
+    /// Worker: updates the tracks with faces that somebody else has found in the frame at `now`, as
+    /// [`FaceAnalyzer::detect`] does with its own. Those whose centre lies outside `zone` are left out. Returns how many
+    /// faces there are.
+    ///
+    /// # Errors
+    /// [`crate::Error::Stale`]: consent ended, and nothing was learned.
+    pub fn observe(
+        &self,
+        permit: &Permit<Measurement>,
+        observations: &[Observation],
+        zone: Zone,
+        now: Duration,
+    ) -> Result<usize> {
+        let generation = self.begin(permit.epoch(), None)?;
+        self.follow(generation, observations, zone, now)
+    }
+
+    fn follow(
+        &self,
+        generation: u64,
+        observations: &[Observation],
+        zone: Zone,
+        now: Duration,
+    ) -> Result<usize> {
+        let in_zone = |face: &&Observation| {
+            let (x, y) = face.bounds.centre();
+            face.is_proper() && zone.contains(f64::from(x), f64::from(y))
+        };
+        let in_zone: Vec<Observation> = observations.iter().filter(in_zone).copied().collect();
         let mut people = self.people();
         people.still(generation)?;
         people.stats.detections += 1;
@@ -411,7 +438,8 @@ impl FaceAnalyzer {
                 age: demographics.and_then(|d| d.age()),
                 gender: demographics.and_then(|d| d.gender(self.gender_threshold)),
                 emotion: feelings.and_then(|f| f.emotion(self.emotion_threshold)),
-                dwell: now.saturating_sub(track.first_seen),
+                points: track.points_at(now),
+                attention: Attention { dwell: now.saturating_sub(track.first_seen), ..Attention::default() },
             })
         };
         people.by_size(now).into_iter().enumerate().filter_map(tell).collect()

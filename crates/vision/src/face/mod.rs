@@ -4,11 +4,13 @@
 //! usable alone under its permit.
 
 mod analyzer;
+mod attention;
 mod attributes;
 mod detector;
 mod fusion;
 mod ids;
 mod minors;
+mod observation;
 mod options;
 mod people;
 mod portrait;
@@ -17,8 +19,10 @@ mod tracker;
 mod types;
 
 pub use analyzer::{Allowed, CropRequest, Crops, FaceAnalyzer};
+pub use attention::Attention;
 pub use attributes::{AgeGender, Expression, Landmarks};
 pub use detector::{Detector, DetectorInput};
+pub use observation::Observation;
 pub use options::FaceOptions;
 pub use portrait::Portrait;
 pub use stills::{AGE_BIN_STARTS, Described, Stills};

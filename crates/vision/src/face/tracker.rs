@@ -1,6 +1,6 @@
 //! Following faces from detection to detection: greedy by overlap, with constant velocity between.
 
-use super::ids::Ids;
+use super::{Observation, ids::Ids};
 use crate::Rect;
 use std::time::Duration;
 
@@ -22,6 +22,8 @@ pub(super) struct Track {
     /// Of the centre, fractions a second.
     velocity: (f32, f32),
     pub(super) confidence: f32,
+    /// As last seen.
+    points: Option<[(f32, f32); 5]>,
     pub(super) first_seen: Duration,
     pub(super) last_seen: Duration,
 }
@@ -33,6 +35,11 @@ impl Track {
         let (dx, dy) = (self.velocity.0 * ahead, self.velocity.1 * ahead);
         Rect { x: self.bounds.x + dx, y: self.bounds.y + dy, ..self.bounds }
     }
+    /// Where its landmarks are expected at `now`: those last seen, moved along with the box.
+    pub(super) fn points_at(&self, now: Duration) -> Option<[(f32, f32); 5]> {
+        let (then, now) = (self.bounds, self.at(now));
+        self.points.map(|points| points.map(|(x, y)| (x + now.x - then.x, y + now.y - then.y)))
+    }
     /// `last_update`: when detection ran last; a face seen then has not gone missing, however long ago that is.
     fn is_alive(&self, last_update: Duration, max_missing: Duration, now: Duration) -> bool {
         let missing = self.missing(now);
@@ -43,7 +50,8 @@ impl Track {
         now.saturating_sub(self.last_seen)
     }
 
-    fn seen(&mut self, bounds: Rect, confidence: f32, now: Duration) {
+    fn seen(&mut self, observation: &Observation, now: Duration) {
+        let bounds = observation.bounds;
         let elapsed = now.saturating_sub(self.last_seen).as_secs_f32();
         if elapsed > 0.0 {
             let (from, to) = (self.bounds.centre(), bounds.centre());
@@ -51,7 +59,8 @@ impl Track {
             self.velocity = (blend(self.velocity.0, to.0 - from.0), blend(self.velocity.1, to.1 - from.1));
         }
         self.bounds = bounds;
-        self.confidence = confidence;
+        self.confidence = observation.confidence;
+        self.points = observation.points;
         self.last_seen = now;
     }
 }
@@ -70,13 +79,13 @@ impl Tracker {
     }
 
     /// Takes what was detected at `now`. Tracks unseen for too long end.
-    pub(super) fn update(&mut self, detections: &[(Rect, f32)], now: Duration) {
+    pub(super) fn update(&mut self, detections: &[Observation], now: Duration) {
         let (last, longest) = (self.last_update, self.max_missing);
         self.tracks.retain(|track| track.is_alive(last, longest, now));
         let mut pairs: Vec<(f32, usize, usize)> = Vec::new();
         for (t, track) in self.tracks.iter().enumerate() {
             let expected = track.at(now);
-            for (d, (bounds, _)) in detections.iter().enumerate() {
+            for (d, Observation { bounds, .. }) in detections.iter().enumerate() {
                 let overlap = expected.iou(bounds).max(track.bounds.iou(bounds));
                 if overlap >= LEAST_OVERLAP {
                     pairs.push((overlap, t, d));
@@ -89,18 +98,17 @@ impl Tracker {
         for (_, t, d) in pairs {
             if !track_taken[t] && !detection_taken[d] {
                 (track_taken[t], detection_taken[d]) = (true, true);
-                let (bounds, confidence) = detections[d];
-                self.tracks[t].seen(bounds, confidence, now);
+                self.tracks[t].seen(&detections[d], now);
             }
         }
         self.last_update = now;
-        for ((bounds, confidence), _) in detections.iter().zip(&detection_taken).filter(|(_, taken)| !**taken)
-        {
+        for (found, _) in detections.iter().zip(&detection_taken).filter(|(_, taken)| !**taken) {
             self.tracks.push(Track {
                 id: self.ids.next(),
-                bounds: *bounds,
+                bounds: found.bounds,
                 velocity: (0.0, 0.0),
-                confidence: *confidence,
+                confidence: found.confidence,
+                points: found.points,
                 first_seen: now,
                 last_seen: now,
             });
@@ -143,8 +151,8 @@ mod tests {
         assert_eq!(alive.len(), 1);
         alive[0]
     }
-    fn face(x: f32, y: f32) -> (Rect, f32) {
-        (Rect::new(x, y, 0.1, 0.2), 0.9)
+    fn face(x: f32, y: f32) -> Observation {
+        Observation { bounds: Rect::new(x, y, 0.1, 0.2), confidence: 0.9, points: None }
     }
 
     #[test]

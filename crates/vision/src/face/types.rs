@@ -1,7 +1,8 @@
 //! What is known of a face. Attributes of a person never appear in debug output.
 
+use super::Attention;
 use crate::Rect;
-use std::{fmt, time::Duration};
+use std::fmt;
 
 /// A face in view, as of a moment. What is not known, or not allowed to be told, is `None`.
 #[derive(Clone, PartialEq)]
@@ -15,8 +16,10 @@ pub struct TrackedFace {
     pub age: Option<Age>,
     pub gender: Option<Label<Gender>>,
     pub emotion: Option<Label<Emotion>>,
-    /// Since the face came into view.
-    pub dwell: Duration,
+    /// Right eye, left eye, nose, right and left corner of the mouth (the person's own right) as fractions of the frame,
+    /// where the detector tells.
+    pub points: Option<[(f32, f32); 5]>,
+    pub attention: Attention,
 }
 
 impl fmt::Debug for TrackedFace {
