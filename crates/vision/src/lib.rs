@@ -21,6 +21,7 @@ pub mod frame;
 pub mod geometry;
 mod model;
 pub mod preprocess;
+mod runs;
 pub mod runtime;
 pub mod spec;
 pub mod subject;

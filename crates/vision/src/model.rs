@@ -2,7 +2,8 @@
 
 use crate::{
     Error, Result,
-    runtime::{self, Description, LoadOptions, Network, Tensor},
+    runs::Runs,
+    runtime::{self, Description, LoadOptions, Network},
     spec::{Layout, MAX_INPUT_SIDE, ModelSpec, Role},
 };
 use facialads_consent::{Permit, PurposeKind};
@@ -73,40 +74,42 @@ impl Model {
         _proof: &Permit<P>,
         pictures: &[f32],
         size: (usize, usize),
-    ) -> Result<Vec<Vec<Tensor>>> {
+        runs: &mut Runs,
+    ) -> Result<()> {
         runtime::count_on_people();
-        self.run(pictures, size)
+        self.run(pictures, size, runs)
     }
 
     /// Runs a network on the programme. See [`Model::run`].
-    pub(crate) fn run_on_programme(&self, picture: &[f32], size: (usize, usize)) -> Result<Vec<Vec<Tensor>>> {
+    pub(crate) fn run_on_programme(
+        &self,
+        picture: &[f32],
+        size: (usize, usize),
+        runs: &mut Runs,
+    ) -> Result<()> {
         debug_assert_eq!(self.spec.role, Role::Subject);
-        self.run(picture, size)
+        self.run(picture, size, runs)
     }
 
-    /// Pictures of `size` (width, height), one after the other. Returns the outputs of each picture; where the network
-    /// takes them all at once, one set of outputs whose first dimension counts pictures. [`Model::outputs_of`] hides that.
-    fn run(&self, pictures: &[f32], (width, height): (usize, usize)) -> Result<Vec<Vec<Tensor>>> {
+    /// Pictures of `size` (width, height), one after the other; what comes out replaces what `runs` held.
+    fn run(&self, pictures: &[f32], (width, height): (usize, usize), runs: &mut Runs) -> Result<()> {
         let per_picture = (3 * width * height).max(1);
         let count = pictures.len() / per_picture;
-        let run = |values: &[f32], n: usize| match self.spec.input.layout {
-            Layout::Nchw => self.network.run(&[n, 3, height, width], values),
-            Layout::Nhwc => self.network.run(&[n, height, width, 3], values),
-        };
         let fixed =
             self.network.describe().inputs.first().and_then(|port| port.shape.first().copied().flatten());
-        if fixed.is_none() || fixed == Some(count) {
-            return Ok(vec![run(pictures, count)?]);
+        let together = fixed.is_none() || fixed == Some(count);
+        runs.begin(together);
+        let mut run = |values: &[f32], n: usize| {
+            let shape = match self.spec.input.layout {
+                Layout::Nchw => [n, 3, height, width],
+                Layout::Nhwc => [n, height, width, 3],
+            };
+            self.network.run(&shape, values, runs.next())
+        };
+        if together {
+            return run(pictures, count);
         }
-        pictures.chunks_exact(per_picture).map(|picture| run(picture, 1)).collect()
-    }
-
-    /// Outputs and index in them of picture `index` of a run.
-    pub(crate) fn outputs_of(runs: &[Vec<Tensor>], index: usize) -> (&[Tensor], usize) {
-        match runs {
-            [all] => (all, index),
-            each => (each.get(index).map_or(&[], Vec::as_slice), 0),
-        }
+        pictures.chunks_exact(per_picture).try_for_each(|picture| run(picture, 1))
     }
 }
 

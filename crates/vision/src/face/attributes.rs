@@ -10,24 +10,46 @@ use crate::{
         landmarks68::Landmarks68,
     },
     model::Model,
-    runtime::{LoadOptions, Tensor},
+    runs::Runs,
+    runtime::LoadOptions,
     spec::{InputSpec, Role},
 };
 use facialads_consent::{Demographics, Emotion, Measurement, Permit, PurposeKind};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The default expression network is badly overconfident (expected calibration error 0.29 on real faces); its logits are
 /// divided by this.
 const TEMPERATURE: f32 = 4.5;
 
-/// All portraits in one run.
-fn run<P: PurposeKind>(
-    model: &Model,
-    permit: &Permit<P>,
-    portraits: &[Portrait],
-) -> Result<Vec<Vec<Tensor>>> {
-    let Some(first) = portraits.first() else { return Ok(Vec::new()) };
-    let values: Vec<f32> = portraits.iter().flat_map(|p| p.values.iter().copied()).collect();
-    model.run_on_people(permit, &values, first.size())
+/// What goes into a network and comes out of it: memory that is used again.
+#[derive(Default)]
+struct Batch {
+    values: Vec<f32>,
+    runs: Runs,
+}
+
+/// The worker's alone, so it never waits for it.
+#[derive(Default)]
+struct Batches(Mutex<Batch>);
+
+impl Batches {
+    /// All portraits in one run. What comes out is overwritten by the next.
+    fn run<P: PurposeKind>(
+        &self,
+        model: &Model,
+        permit: &Permit<P>,
+        portraits: &[Portrait],
+    ) -> Result<MutexGuard<'_, Batch>> {
+        let mut batch = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Batch { values, runs } = &mut *batch;
+        values.clear();
+        portraits.iter().for_each(|portrait| values.extend_from_slice(&portrait.values));
+        match portraits.first() {
+            Some(first) => model.run_on_people(permit, values, first.size(), runs)?,
+            None => runs.begin(true),
+        }
+        Ok(batch)
+    }
 }
 
 fn outputs(model: &Model) -> Outputs<'_> {
@@ -55,6 +77,7 @@ macro_rules! common {
 pub struct AgeGender {
     model: Model,
     decoder: age_gender::AgeGender,
+    batches: Batches,
 }
 
 impl AgeGender {
@@ -63,7 +86,7 @@ impl AgeGender {
     pub fn load(model: &str, options: &LoadOptions) -> Result<Self> {
         let model = Model::load(model, Role::AgeGender, options)?;
         let decoder = age_gender::AgeGender::bind(&outputs(&model))?;
-        Ok(Self { model, decoder })
+        Ok(Self { model, decoder, batches: Batches::default() })
     }
     common!();
 
@@ -72,9 +95,9 @@ impl AgeGender {
     /// # Errors
     /// The network failed.
     pub fn estimate(&self, permit: &Permit<Demographics>, portraits: &[Portrait]) -> Result<Vec<Estimate>> {
-        let runs = run(&self.model, permit, portraits)?;
+        let batch = self.batches.run(&self.model, permit, portraits)?;
         let decode = |i| {
-            let (outputs, item) = Model::outputs_of(&runs, i);
+            let (outputs, item) = batch.runs.outputs_of(i);
             self.decoder.decode(outputs, item)
         };
         (0..portraits.len()).map(decode).collect()
@@ -85,6 +108,7 @@ impl AgeGender {
 pub struct Expression {
     model: Model,
     decoder: Classification,
+    batches: Batches,
     /// Which emotion each output is.
     classes: Vec<Feeling>,
 }
@@ -106,7 +130,7 @@ impl Expression {
             })
         };
         let classes = model.spec().labels.iter().map(class).collect::<Result<_>>()?;
-        Ok(Self { model, decoder, classes })
+        Ok(Self { model, decoder, classes, batches: Batches::default() })
     }
     common!();
 
@@ -123,9 +147,9 @@ impl Expression {
     /// # Errors
     /// The network failed.
     pub fn raw(&self, permit: &Permit<Emotion>, portraits: &[Portrait]) -> Result<Vec<Vec<f32>>> {
-        let runs = run(&self.model, permit, portraits)?;
+        let batch = self.batches.run(&self.model, permit, portraits)?;
         let decode = |i| {
-            let (outputs, item) = Model::outputs_of(&runs, i);
+            let (outputs, item) = batch.runs.outputs_of(i);
             self.decoder.decode(outputs, item)
         };
         (0..portraits.len()).map(decode).collect()
@@ -147,6 +171,7 @@ impl Expression {
 pub struct Landmarks {
     model: Model,
     decoder: Landmarks68,
+    batches: Batches,
 }
 
 impl Landmarks {
@@ -155,7 +180,7 @@ impl Landmarks {
     pub fn load(model: &str, options: &LoadOptions) -> Result<Self> {
         let model = Model::load(model, Role::Landmarks, options)?;
         let decoder = Landmarks68::bind(&outputs(&model))?;
-        Ok(Self { model, decoder })
+        Ok(Self { model, decoder, batches: Batches::default() })
     }
     common!();
 
@@ -164,9 +189,9 @@ impl Landmarks {
     /// # Errors
     /// The network failed.
     pub fn find(&self, permit: &Permit<Measurement>, portraits: &[Portrait]) -> Result<Vec<Vec<(f32, f32)>>> {
-        let runs = run(&self.model, permit, portraits)?;
+        let batch = self.batches.run(&self.model, permit, portraits)?;
         let decode = |(i, portrait): (usize, &Portrait)| {
-            let (outputs, item) = Model::outputs_of(&runs, i);
+            let (outputs, item) = batch.runs.outputs_of(i);
             self.decoder.decode(outputs, item, &portrait.placement)
         };
         portraits.iter().enumerate().map(decode).collect()

@@ -5,10 +5,12 @@ use crate::{
     decode::{self, Detection, DetectionDecoder},
     model::Model,
     preprocess::{Placement, picture},
+    runs::Runs,
     runtime::LoadOptions,
     spec::{self, Role, SecondPass},
 };
 use facialads_consent::{Measurement, Permit};
+use std::sync::{Mutex, PoisonError};
 
 /// The best detector, and the one that every installation has.
 const PREFERRED: &str = "yunet";
@@ -27,6 +29,8 @@ pub struct Detector {
     threshold: f32,
     iou: f32,
     notes: Vec<String>,
+    /// The worker's alone, so it never waits for it.
+    runs: Mutex<Runs>,
 }
 
 /// A frame made small for the detector. Holds no reference to the frame.
@@ -74,7 +78,7 @@ impl Detector {
         notes.extend(model.note().map(str::to_owned));
         let threshold = threshold.or(model.spec().threshold).unwrap_or_else(|| decoder.default_threshold());
         let iou = model.spec().iou.unwrap_or_else(|| decoder.default_iou());
-        Ok(Self { model, decoder, threshold, iou, notes })
+        Ok(Self { model, decoder, threshold, iou, notes, runs: Mutex::default() })
     }
 
     /// The same with a larger or smaller picture: `side` pixels along the longer side, rounded up to what the network can
@@ -142,10 +146,12 @@ impl Detector {
         longer_side: f32,
     ) -> Result<Vec<Detection>> {
         let size = (pass.placement.out_width, pass.placement.out_height);
-        let runs = self.model.run_on_people(permit, &pass.values, size)?;
-        let (outputs, item) = Model::outputs_of(&runs, 0);
+        let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        self.model.run_on_people(permit, &pass.values, size, &mut runs)?;
+        let (outputs, item) = runs.outputs_of(0);
         let threshold = pass.second.and_then(|s| s.threshold).unwrap_or(self.threshold).max(self.threshold);
         let candidates = self.decoder.candidates(outputs, item, size, threshold)?;
+        drop(runs);
         let mut found = decode::suppress(candidates, self.iou, MOST_FACES);
         for face in &mut found {
             face.bounds = pass.placement.to_frame(&face.bounds);

@@ -39,11 +39,11 @@ pub trait Runtime: Send + Sync {
 pub trait Network: Send + Sync {
     fn describe(&self) -> &Description;
     /// Runs a batch: the first dimension of `shape` and of every output counts pictures. Outputs come in the order of
-    /// [`Description::outputs`].
+    /// [`Description::outputs`] and replace what `outputs` held, whose memory is used again: give the same one to each run.
     ///
     /// # Errors
-    /// The input's shape does not fit, or the runtime failed.
-    fn run(&self, shape: &[usize], values: &[f32]) -> Result<Vec<Tensor>>;
+    /// The input's shape does not fit, or the runtime failed; `outputs` then holds nothing of use.
+    fn run(&self, shape: &[usize], values: &[f32], outputs: &mut Vec<Tensor>) -> Result<()>;
 }
 
 /// What a network says of itself.

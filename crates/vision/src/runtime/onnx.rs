@@ -86,19 +86,21 @@ impl Network for OnnxNetwork {
         &self.description
     }
 
-    fn run(&self, shape: &[usize], values: &[f32]) -> Result<Vec<Tensor>> {
+    fn run(&self, shape: &[usize], values: &[f32], outputs: &mut Vec<Tensor>) -> Result<()> {
         let view = TensorRef::from_array_view((shape.to_vec(), values)).map_err(|e| self.failed(e))?;
         let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
-        let outputs = session.run(ort::inputs![view]).map_err(|e| self.failed(e))?;
-        self.description
-            .outputs
-            .iter()
-            .map(|port| {
-                let value = outputs.get(&port.name).ok_or_else(|| self.failed("an output is missing"))?;
-                let (shape, data) = value.try_extract_tensor::<f32>().map_err(|e| self.failed(e))?;
-                let shape = shape.iter().map(|n| usize::try_from(*n).unwrap_or(0)).collect();
-                Tensor::new(shape, data.to_vec()).ok_or_else(|| self.failed("an output has an odd shape"))
-            })
-            .collect()
+        let results = session.run(ort::inputs![view]).map_err(|e| self.failed(e))?;
+        outputs.resize_with(self.description.outputs.len(), Tensor::default);
+        for (port, output) in self.description.outputs.iter().zip(outputs) {
+            let value = results.get(&port.name).ok_or_else(|| self.failed("an output is missing"))?;
+            let (shape, data) = value.try_extract_tensor::<f32>().map_err(|e| self.failed(e))?;
+            let shape: Vec<usize> = shape.iter().map(|n| usize::try_from(*n).unwrap_or(0)).collect();
+            let values = output.reshape(&shape);
+            if values.len() != data.len() {
+                return Err(self.failed("an output has an odd shape"));
+            }
+            values.copy_from_slice(data);
+        }
+        Ok(())
     }
 }

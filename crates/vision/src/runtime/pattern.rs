@@ -12,7 +12,8 @@ use std::path::Path;
 /// The file is missing or damaged, ONNX Runtime cannot be opened, or the size is one that the network does not take.
 pub fn run_on_pattern(file: &Path, side: usize, pictures: usize) -> Result<Vec<(String, Tensor)>> {
     let network = load(file, &LoadOptions::default())?.network;
-    let outputs = network.run(&[pictures, 3, side, side], &pattern(side).repeat(pictures))?;
+    let mut outputs = Vec::new();
+    network.run(&[pictures, 3, side, side], &pattern(side).repeat(pictures), &mut outputs)?;
     Ok(network.describe().outputs.iter().map(|port| port.name.clone()).zip(outputs).collect())
 }
 

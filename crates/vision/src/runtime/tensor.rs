@@ -1,5 +1,5 @@
 /// Numbers in rows: `data.len()` is the product of `shape`.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Tensor {
     shape: Vec<usize>,
     data: Vec<f32>,
@@ -17,6 +17,16 @@ impl Tensor {
     pub fn new(shape: Vec<usize>, data: Vec<f32>) -> Option<Self> {
         let count = shape.iter().try_fold(1_usize, |product, n| product.checked_mul(*n))?;
         (count == data.len()).then_some(Self { shape, data })
+    }
+
+    /// Gives it another shape and hands out its values, to be overwritten; what they are before that is not said. Keeps its
+    /// memory: allocates only where it grows beyond what it has ever held. A shape too large to count is taken as empty.
+    pub fn reshape(&mut self, shape: &[usize]) -> &mut [f32] {
+        let count = shape.iter().try_fold(1_usize, |product, n| product.checked_mul(*n));
+        self.shape.clear();
+        self.shape.extend_from_slice(if count.is_some() { shape } else { &[0] });
+        self.data.resize(count.unwrap_or(0), 0.0);
+        &mut self.data
     }
 
     pub fn shape(&self) -> &[usize] {

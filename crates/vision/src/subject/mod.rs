@@ -9,6 +9,7 @@ use crate::{
     decode::{Outputs, classification::Classification},
     model::Model,
     preprocess::{Placement, picture},
+    runs::Runs,
     runtime::LoadOptions,
     spec::Role,
 };
@@ -85,6 +86,8 @@ pub struct SubjectClassifier {
     notes: Vec<String>,
     /// Held for moments only, never during inference.
     memory: Mutex<Memory>,
+    /// The worker's alone, so it never waits for it.
+    runs: Mutex<Runs>,
 }
 
 struct Memory {
@@ -113,6 +116,7 @@ impl SubjectClassifier {
             map,
             threshold: options.threshold,
             memory: Mutex::new(memory),
+            runs: Mutex::default(),
         })
     }
 
@@ -168,8 +172,9 @@ impl SubjectClassifier {
     }
 
     fn probabilities(&self, input: &ClassifierInput) -> Result<Vec<f32>> {
-        let runs = self.model.run_on_programme(&input.values, input.size)?;
-        let (outputs, item) = Model::outputs_of(&runs, 0);
+        let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        self.model.run_on_programme(&input.values, input.size, &mut runs)?;
+        let (outputs, item) = runs.outputs_of(0);
         self.decoder.decode(outputs, item)
     }
 
