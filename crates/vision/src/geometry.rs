@@ -1,4 +1,8 @@
-//! Boxes.
+//! Boxes, and how a face is turned upright.
+
+mod similarity;
+
+pub use similarity::Similarity;
 
 /// An axis-parallel box. The unit is its owner's: pixels of a frame, or fractions of it (0..=1).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -192,7 +192,8 @@ impl Landmarks {
         let batch = self.batches.run(&self.model, permit, portraits)?;
         let decode = |(i, portrait): (usize, &Portrait)| {
             let (outputs, item) = batch.runs.outputs_of(i);
-            self.decoder.decode(outputs, item, &portrait.placement)
+            let points = self.decoder.decode(outputs, item, &portrait.placement)?;
+            Ok(points.into_iter().map(|point| portrait.to_frame(point)).collect())
         };
         portraits.iter().enumerate().map(decode).collect()
     }

@@ -24,6 +24,6 @@ pub use attributes::{AgeGender, Expression, Landmarks};
 pub use detector::{Detector, DetectorInput};
 pub use observation::Observation;
 pub use options::FaceOptions;
-pub use portrait::Portrait;
+pub use portrait::{CutScratch, Portrait, TEMPLATE, mirror};
 pub use stills::{AGE_BIN_STARTS, Described, Stills};
 pub use types::{Age, Emotion, FaceStats, Gender, Label, TrackedFace, Verdict};

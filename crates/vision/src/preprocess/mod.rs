@@ -3,51 +3,38 @@
 //! Colour is converted once per output pixel: interpolation and the YUV matrix are both linear, so their order does not
 //! matter, and the output is small where the frame is large.
 
-mod antialias;
 mod axis;
-mod bilinear;
 mod placement;
-mod write;
+pub mod reference;
+mod warp;
 
 pub use placement::{Placement, Region};
+pub use warp::{WarpScratch, warp_into};
 
-use crate::{
-    Frame,
-    frame::{ColorModel, Conversion},
-    spec::{InputSpec, Resize},
-};
+use crate::{Frame, spec::InputSpec};
 
-/// The picture as `input` describes it: 3 x `placement.out_height` x `placement.out_width` values, normalised. A region
-/// that reaches beyond the frame is clipped.
-pub fn picture(frame: &Frame, placement: &Placement, input: &InputSpec) -> Vec<f32> {
-    let region = placement.region.within(frame.width(), frame.height());
-    let placement = &Placement { region, ..*placement };
-    let mut writer = write::Writer::new(placement, input);
-    let to_rgb = to_rgb(frame.color());
-    let mut sink = |y: usize, rows: &mut [Vec<f32>; 3]| {
-        to_rgb(rows);
-        writer.row(y, rows);
-    };
-    match input.resize {
-        Resize::Bilinear => bilinear::scale(frame, placement, true, &mut sink),
-        Resize::BilinearLegacy => bilinear::scale(frame, placement, false, &mut sink),
-        Resize::Antialias => antialias::scale(frame, placement, &mut sink),
-    }
-    writer.into_values()
+/// Memory of [`picture_into`] between two pictures. One per thread and purpose: pictures of the same placement and
+/// format find their tables here, and nothing is allocated for them.
+#[derive(Default)]
+pub struct Scratch {}
+
+/// Writes the picture as `input` describes it: [`Placement::values`] values (3 x `out_height` x `out_width`, or
+/// `out_height` x `out_width` x 3), normalised. A region that reaches beyond the frame is clipped. An `out` that is too
+/// short is left as it is.
+pub fn picture_into(
+    frame: &Frame,
+    placement: &Placement,
+    input: &InputSpec,
+    _scratch: &mut Scratch,
+    out: &mut [f32],
+) {
+    let Some(out) = out.get_mut(..placement.values()) else { return };
+    out.copy_from_slice(&reference::picture(frame, placement, input));
 }
 
-/// Turns one row of samples into R, G, B, 0..=255.
-fn to_rgb(color: ColorModel) -> impl Fn(&mut [Vec<f32>; 3]) {
-    let conversion = match color {
-        ColorModel::Yuv { matrix, range } => Some(Conversion::new(matrix, range)),
-        ColorModel::Rgb | ColorModel::Gray => None,
-    };
-    move |[a, b, c]| match &conversion {
-        Some(conversion) => conversion.apply(a, b, c),
-        None if color == ColorModel::Gray => {
-            b.copy_from_slice(a);
-            c.copy_from_slice(a);
-        }
-        None => {}
-    }
+/// [`picture_into`] with memory of its own.
+pub fn picture(frame: &Frame, placement: &Placement, input: &InputSpec) -> Vec<f32> {
+    let mut values = vec![0.0; placement.values()];
+    picture_into(frame, placement, input, &mut Scratch::default(), &mut values);
+    values
 }

@@ -1,5 +1,6 @@
+use super::axis::Side;
 use crate::{
-    Rect,
+    Frame, Rect,
     spec::{Fit, InputSpec},
 };
 
@@ -83,6 +84,35 @@ impl Placement {
         };
         let (left, top) = (before(canvas_width, width), before(canvas_height, height));
         Self { region, left, top, canvas_width, canvas_height, out_width, out_height }
+    }
+
+    /// Numbers in the tensor of one picture.
+    pub fn values(&self) -> usize {
+        3 * self.out_width * self.out_height
+    }
+
+    /// The same with the part of the region that the frame has.
+    pub(super) fn within(&self, frame: &Frame) -> Self {
+        Self { region: self.region.within(frame.width(), frame.height()), ..*self }
+    }
+
+    pub(super) fn columns(&self) -> Side {
+        Side {
+            start: self.region.x,
+            length: self.region.width,
+            offset: self.left,
+            canvas: self.canvas_width,
+            out: self.out_width,
+        }
+    }
+    pub(super) fn rows(&self) -> Side {
+        Side {
+            start: self.region.y,
+            length: self.region.height,
+            offset: self.top,
+            canvas: self.canvas_height,
+            out: self.out_height,
+        }
     }
 
     /// A box in fractions of the input as frame pixels.

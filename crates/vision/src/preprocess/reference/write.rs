@@ -1,5 +1,7 @@
-use super::Placement;
-use crate::spec::{Channels, InputSpec, Layout};
+use crate::{
+    preprocess::Placement,
+    spec::{Channels, InputSpec, Layout},
+};
 
 /// Puts RGB rows where the network wants them, normalised.
 pub(super) struct Writer<'a> {

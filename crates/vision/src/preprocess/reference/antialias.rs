@@ -1,7 +1,7 @@
-use super::{Placement, axis::Triangle};
 use crate::{
     Frame,
     frame::{ColorModel, Component, black},
+    preprocess::{Placement, axis::Triangle},
 };
 
 /// Calls `sink` with each output row of samples, top to bottom.

@@ -1,10 +1,7 @@
-use super::{
-    Placement,
-    axis::{Side, TwoTap},
-};
 use crate::{
     Frame,
     frame::{ColorModel, Component, black},
+    preprocess::{Placement, axis::TwoTap},
 };
 
 /// Calls `sink` with each output row of samples, top to bottom.
@@ -26,27 +23,6 @@ pub(super) fn scale(
             plane.output_row(&columns, &rows, y, out);
         }
         sink(y, &mut out);
-    }
-}
-
-impl Placement {
-    pub(super) fn columns(&self) -> Side {
-        Side {
-            start: self.region.x,
-            length: self.region.width,
-            offset: self.left,
-            canvas: self.canvas_width,
-            out: self.out_width,
-        }
-    }
-    pub(super) fn rows(&self) -> Side {
-        Side {
-            start: self.region.y,
-            length: self.region.height,
-            offset: self.top,
-            canvas: self.canvas_height,
-            out: self.out_height,
-        }
     }
 }
 

@@ -1,0 +1,148 @@
+//! A turned part of a frame.
+
+use super::{Placement, Region, Scratch, picture_into};
+use crate::{
+    Frame,
+    geometry::Similarity,
+    spec::{Channels, Fit, InputSpec, Layout, Resize},
+};
+
+/// Where the frame is reduced, the warp reads a picture with this many pixels for each of its own: reading between four
+/// pixels does not alias at this distance, and a picture reduced all the way would be blurred twice.
+const PIXELS_PER_OUTPUT: f32 = 1.5;
+/// Pixels around what the corners of the output span: the neighbours that reading between pixels needs.
+const RIM: f32 = 2.0;
+/// A frame pixel is spread over at most this many output pixels along a side, and a picture shows at most this many times
+/// the frame: anything else is no face.
+const MOST: f32 = 64.0;
+
+/// Memory of [`warp_into`] between two pictures.
+#[derive(Default)]
+pub struct WarpScratch {
+    scratch: Scratch,
+    upright: Vec<f32>,
+}
+
+/// Writes the part of the frame that `to_frame` points at: it takes a position in the output (pixels, 0, 0 the corner of
+/// the first pixel, whose centre is at 0.5, 0.5) to the frame's. Read between four pixels; where the frame is reduced,
+/// from a picture that was made smaller first with a triangle filter, so that nothing aliases. What lies beside the frame
+/// is black. `out`: as for [`picture_into`], `input.width` x `input.height`; `input.fit` and `input.resize` are not looked at.
+///
+/// Returns whether anything of the frame is in the picture; if not, `out` is left as it is.
+pub fn warp_into(
+    frame: &Frame,
+    to_frame: &Similarity,
+    input: &InputSpec,
+    memory: &mut WarpScratch,
+    out: &mut [f32],
+) -> bool {
+    let (width, height) = (input.width as usize, input.height as usize);
+    let Some(out) = out.get_mut(..3 * width * height) else { return false };
+    let Some((placement, upright)) = upright(frame, to_frame, input) else { return false };
+    memory.upright.resize(placement.values(), 0.0);
+    picture_into(frame, &placement, &plain(&placement), &mut memory.scratch, &mut memory.upright);
+    let plane = placement.out_width * placement.out_height;
+    for channel in 0..3 {
+        let source = match input.channels {
+            Channels::Rgb => channel,
+            Channels::Bgr => 2 - channel,
+        };
+        let Some(source) = memory.upright.get(source * plane..(source + 1) * plane) else { return false };
+        let picture = Plane { samples: source, width: placement.out_width, height: placement.out_height };
+        let (mean, scale) = (input.mean[channel], input.scale[channel]);
+        let (start, step) = match input.layout {
+            Layout::Nchw => (channel * width * height, 1),
+            Layout::Nhwc => (channel, 3),
+        };
+        let targets = out[start..].iter_mut().step_by(step).take(width * height);
+        for (i, target) in targets.enumerate() {
+            let centre = ((i % width) as f32 + 0.5, (i / width) as f32 + 0.5);
+            *target = (picture.read(upright.apply(centre)) - mean) * scale;
+        }
+    }
+    true
+}
+
+/// How the part of the frame under the output is made smaller without turning it, and the way from a position in the
+/// output to one in that.
+fn upright(frame: &Frame, to_frame: &Similarity, input: &InputSpec) -> Option<(Placement, Similarity)> {
+    let (frame_width, frame_height) = (frame.width() as f32, frame.height() as f32);
+    let (width, height) = (input.width as f32, input.height as f32);
+    let scale = to_frame.scale();
+    let most = MOST * frame_width.max(frame_height);
+    if !(scale >= 1.0 / MOST && scale * width.max(height) <= most) {
+        return None;
+    }
+    let corners = [(0.0, 0.0), (width, 0.0), (0.0, height), (width, height)].map(|c| to_frame.apply(c));
+    let (mut left, mut top, mut right, mut bottom) = (f32::MAX, f32::MAX, f32::MIN, f32::MIN);
+    for (x, y) in corners {
+        (left, top, right, bottom) = (left.min(x), top.min(y), right.max(x), bottom.max(y));
+    }
+    let overlaps = left < frame_width && top < frame_height && right > 0.0 && bottom > 0.0;
+    if !overlaps || [left, top, right, bottom].iter().any(|side| side.abs() > 2.0 * most) {
+        return None;
+    }
+    let (left, top) = ((left - RIM).floor(), (top - RIM).floor());
+    let step = (scale / PIXELS_PER_OUTPUT).max(1.0);
+    // A whole number of steps.
+    let steps = |length: f32| (length / step).ceil();
+    let (out_width, out_height) = (steps(right + RIM - left), steps(bottom + RIM - top));
+    let along = |start: f32, steps: f32, limit: f32| {
+        let first = start.max(0.0);
+        let end = (start + steps * step).ceil().min(limit);
+        // Inside the frame and at least a pixel, as the corners overlap it.
+        (first as usize, (end - first).max(1.0) as usize, (first - start) as usize)
+    };
+    let (x, region_width, offset_x) = along(left, out_width, frame_width);
+    let (y, region_height, offset_y) = along(top, out_height, frame_height);
+    let placement = Placement {
+        region: Region { x, y, width: region_width, height: region_height },
+        left: offset_x,
+        top: offset_y,
+        canvas_width: f64::from(out_width * step),
+        canvas_height: f64::from(out_height * step),
+        out_width: out_width as usize,
+        out_height: out_height as usize,
+    };
+    let reduce = Similarity::new(1.0 / step, 0.0, (-left / step, -top / step));
+    Some((placement, to_frame.then(&reduce)))
+}
+
+/// R, G, B, 0..=255, a plane each.
+fn plain(placement: &Placement) -> InputSpec {
+    InputSpec {
+        name: None,
+        width: placement.out_width as u32,
+        height: placement.out_height as u32,
+        multiple: None,
+        layout: Layout::Nchw,
+        channels: Channels::Rgb,
+        mean: [0.0; 3],
+        scale: [1.0; 3],
+        fit: Fit::Stretch,
+        resize: Resize::Antialias,
+    }
+}
+
+struct Plane<'a> {
+    samples: &'a [f32],
+    width: usize,
+    height: usize,
+}
+
+impl Plane<'_> {
+    /// Between the four nearest samples; beside the plane its nearest sample, which is the rim.
+    fn read(&self, (x, y): (f32, f32)) -> f32 {
+        let (x, y) =
+            ((x - 0.5).clamp(0.0, (self.width - 1) as f32), (y - 0.5).clamp(0.0, (self.height - 1) as f32));
+        let (left, top) = (x as usize, y as usize);
+        let (right, bottom) = ((left + 1).min(self.width - 1), (top + 1).min(self.height - 1));
+        let (part_x, part_y) = (x - left as f32, y - top as f32);
+        let row = |row: usize| {
+            let (a, b) = (self.samples[row * self.width + left], self.samples[row * self.width + right]);
+            a + (b - a) * part_x
+        };
+        let (above, below) = (row(top), row(bottom));
+        above + (below - above) * part_y
+    }
+}
