@@ -4,7 +4,7 @@ use crate::{
     Error, Result,
     runs::Runs,
     runtime::{self, Description, LoadOptions, Network},
-    spec::{Layout, MAX_INPUT_SIDE, ModelSpec, Role},
+    spec::{Layout, MAX_INPUT_SIDE, ModelSpec, Role, SecondPass},
 };
 use facialads_consent::{Permit, PurposeKind};
 use std::{path::Path, sync::Arc};
@@ -56,6 +56,14 @@ impl Model {
             u32::try_from(wanted).unwrap_or(MAX_INPUT_SIDE).div_ceil(multiple).max(1) * multiple
         };
         (input.width, input.height) = (scaled(input.width), scaled(input.height));
+        let ratio = longer as f32 / input.width.max(input.height) as f32;
+        // The second pass is for faces that fill the picture, and finds them at the size that it has, whatever the first one's.
+        // A first pass as small as that finds them itself.
+        self.spec.second_pass = self
+            .spec
+            .second_pass
+            .map(|second| SecondPass { scale: second.scale * ratio, ..second })
+            .filter(|second| second.scale < 1.0);
         Ok(())
     }
     pub(crate) fn describe(&self) -> &Description {

@@ -4,6 +4,8 @@
 //! | decoder | outputs |
 //! |---|---|
 //! | `ssd-face` | `boxes` [N,K,4] (ymin, xmin, ymax, xmax as fractions of the input), `scores` [N,K] 0..=1 |
+//! | `ultralight` | `scores` [N,K,2] 0..=1 (background, face), `boxes` [N,K,4]: offsets from K anchors |
+//! | `ultralight-decoded` | the same; `boxes` are xmin, ymin, xmax, ymax as fractions of the input |
 //! | `tiny-yolo-face` | one [N,25,G,G]: 5 anchors of tx, ty, tw, th, objectness |
 //! | `yunet` | `cls_S` [N,C,1], `obj_S` [N,C,1], `bbox_S` [N,C,4], `kps_S` [N,C,10] for S = 8, 16, 32, C = cells |
 //! | `landmarks-68` | one [N,136]: x, y as fractions of the input |
@@ -11,14 +13,17 @@
 //! | `classification` | one [N,classes]: probabilities, or logits, which are then turned into probabilities |
 
 pub mod age_gender;
+mod candidates;
 pub mod classification;
 pub mod landmarks68;
 mod nms;
+mod scan;
 pub mod ssd_face;
 pub mod tiny_yolo_face;
+pub mod ultralight;
 pub mod yunet;
 
-pub use nms::suppress;
+pub use candidates::Candidates;
 
 use crate::{
     Error, Rect, Result,
@@ -40,17 +45,20 @@ pub struct Detection {
 /// A detector's outputs, bound to a decoder.
 pub trait DetectionDecoder: Send + Sync {
     /// Candidates with at least `threshold` confidence in picture `item` of the batch, as fractions of the input, before
-    /// duplicates are suppressed. `input`: the input's width and height in pixels.
+    /// duplicates are suppressed, in place of what `found` held. `input`: the input's width and height in pixels. Takes no
+    /// memory once `found` has grown to what pictures need.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the outputs do not belong to such an input.
+    /// [`Error::Shape`] if the outputs do not belong to such an input; [`Error::Inference`] if a score is no number or no
+    /// probability. A box that is none (not finite, no area) is left out.
     fn candidates(
         &self,
         outputs: &[Tensor],
         item: usize,
         input: (usize, usize),
         threshold: f32,
-    ) -> Result<Vec<Detection>>;
+        found: &mut Candidates,
+    ) -> Result<()>;
     /// Used where neither the description nor the user gives one.
     fn default_threshold(&self) -> f32;
     fn default_iou(&self) -> f32;
@@ -65,6 +73,9 @@ pub fn detector(spec: &ModelSpec, network: &Description) -> Result<Box<dyn Detec
     match spec.decoder {
         Decoder::SsdFace => Ok(Box::new(ssd_face::SsdFace::bind(&outputs)?)),
         Decoder::TinyYoloFace => Ok(Box::new(tiny_yolo_face::TinyYoloFace::bind(&outputs)?)),
+        Decoder::Ultralight | Decoder::UltralightDecoded => {
+            Ok(Box::new(ultralight::Ultralight::bind(&outputs)?))
+        }
         Decoder::Yunet => Ok(Box::new(yunet::Yunet::bind(&outputs)?)),
         other => {
             Err(Error::Role { model: spec.name.clone(), found: other.name(), wanted: "a face detector" })

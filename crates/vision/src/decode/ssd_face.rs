@@ -1,6 +1,6 @@
 //! Single-shot detector with its anchors inside the network.
 
-use super::{Detection, DetectionDecoder, Outputs, item, wrong_size};
+use super::{Candidates, DetectionDecoder, Outputs, item, scan, wrong_size};
 use crate::{Rect, Result, runtime::Tensor, spec::Decoder};
 
 pub struct SsdFace {
@@ -29,20 +29,27 @@ impl DetectionDecoder for SsdFace {
         picture: usize,
         _input: (usize, usize),
         threshold: f32,
-    ) -> Result<Vec<Detection>> {
+        found: &mut Candidates,
+    ) -> Result<()> {
+        found.clear();
         let (boxes, scores) = (item(outputs, self.boxes, picture), item(outputs, self.scores, picture));
         if boxes.len() != scores.len() * 4 || scores.is_empty() {
             let expected = format!("4 x {} box", scores.len());
             return Err(wrong_size(&self.model, Decoder::SsdFace, &expected, boxes.len()));
         }
-        let found = boxes.chunks_exact(4).zip(scores).filter(|(_, score)| **score > threshold);
-        Ok(found
-            .map(|(b, score)| Detection {
-                bounds: Rect::from_corners(b[1], b[0], b[3], b[2]),
-                confidence: *score,
-                points: None,
-            })
-            .collect())
+        found.scan(
+            scores.len(),
+            threshold,
+            |range, out| out.copy_from_slice(&scores[range]),
+            |found, index| {
+                let score = scan::checked(&self.model, "scores", scores[index])?;
+                let b = &boxes[index * 4..index * 4 + 4];
+                if score > threshold {
+                    found.push(Rect::from_corners(b[1], b[0], b[3], b[2]), score, None);
+                }
+                Ok(())
+            },
+        )
     }
     fn default_threshold(&self) -> f32 {
         0.5

@@ -1,9 +1,14 @@
-//! YuNet (Wu et al. 2023): anchor-free, three strides. The formulas are those of OpenCV's `FaceDetectorYN`.
+//! YuNet (Wu et al. 2023): anchor-free, three strides. The formulas are those of OpenCV's `FaceDetectorYN`
+//! (`modules/objdetect/src/face_detect.cpp`, `postProcess`).
 
-use super::{Detection, DetectionDecoder, Outputs, item, wrong_size};
+use super::{Candidates, DetectionDecoder, Outputs, item, scan, wrong_size};
 use crate::{Rect, Result, runtime::Tensor, spec::Decoder};
+use std::ops::Range;
 
 const STRIDES: [usize; 3] = [8, 16, 32];
+
+/// The first look compares squares, without a root; rounding must not lose a score that lies on the threshold.
+const ROUNDING: f32 = 1e-5;
 
 pub struct Yunet {
     model: String,
@@ -41,6 +46,11 @@ impl Yunet {
     }
 }
 
+/// The square of the confidence. Not a number if one of the two is none.
+fn squared(class: f32, object: f32) -> f32 {
+    class.clamp(0.0, 1.0) * object.clamp(0.0, 1.0)
+}
+
 impl DetectionDecoder for Yunet {
     fn candidates(
         &self,
@@ -48,8 +58,9 @@ impl DetectionDecoder for Yunet {
         picture: usize,
         (width, height): (usize, usize),
         threshold: f32,
-    ) -> Result<Vec<Detection>> {
-        let mut found = Vec::new();
+        found: &mut Candidates,
+    ) -> Result<()> {
+        found.clear();
         for (stride, level) in STRIDES.into_iter().zip(self.levels) {
             let (columns, rows) = (width.div_ceil(stride), height.div_ceil(stride));
             let cells = columns * rows;
@@ -65,10 +76,18 @@ impl DetectionDecoder for Yunet {
             let (bounds, points) = (values(level.bounds, 4)?, values(level.points, 10)?);
             // Pixels of the input as fractions of it.
             let (sx, sy) = (stride as f32 / width as f32, stride as f32 / height as f32);
-            for (cell, (class, object)) in classes.iter().zip(objects).enumerate() {
-                let confidence = (class.clamp(0.0, 1.0) * object.clamp(0.0, 1.0)).sqrt();
-                if confidence.is_nan() || confidence < threshold {
-                    continue;
+            let read = |range: Range<usize>, squares: &mut [f32]| {
+                let pairs = classes[range.clone()].iter().zip(&objects[range]);
+                squares.iter_mut().zip(pairs).for_each(|(square, (c, o))| *square = squared(*c, *o));
+            };
+            let bound = threshold * threshold * (1.0 - ROUNDING);
+            found.scan(cells, bound, read, |found, cell| {
+                let confidence = squared(classes[cell], objects[cell]).sqrt();
+                if confidence.is_nan() {
+                    scan::checked(&self.model, &format!("cls_{stride} or obj_{stride}"), confidence)?;
+                }
+                if confidence < threshold {
+                    return Ok(());
                 }
                 let (column, row) = ((cell % columns) as f32, (cell / columns) as f32);
                 let b = &bounds[cell * 4..cell * 4 + 4];
@@ -76,10 +95,11 @@ impl DetectionDecoder for Yunet {
                 let bounds = Rect::new(column + b[0] - w / 2.0, row + b[1] - h / 2.0, w, h).scaled(sx, sy);
                 let p = &points[cell * 10..cell * 10 + 10];
                 let points = std::array::from_fn(|i| ((column + p[2 * i]) * sx, (row + p[2 * i + 1]) * sy));
-                found.push(Detection { bounds, confidence, points: Some(points) });
-            }
+                found.push(bounds, confidence, Some(points));
+                Ok(())
+            })?;
         }
-        Ok(found)
+        Ok(())
     }
     fn default_threshold(&self) -> f32 {
         0.7

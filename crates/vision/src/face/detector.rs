@@ -2,7 +2,7 @@
 
 use crate::{
     Frame, Rect, Result,
-    decode::{self, Detection, DetectionDecoder},
+    decode::{self, Candidates, Detection, DetectionDecoder},
     model::Model,
     preprocess::{Placement, picture},
     runs::Runs,
@@ -29,8 +29,19 @@ pub struct Detector {
     threshold: f32,
     iou: f32,
     notes: Vec<String>,
-    /// The worker's alone, so it never waits for it.
-    runs: Mutex<Runs>,
+    /// Memory of detections that are not going on at the moment: as many as ever went on at once.
+    scratch: Mutex<Vec<Scratch>>,
+}
+
+/// What a detection works in.
+#[derive(Default)]
+struct Scratch {
+    runs: Runs,
+    candidates: Candidates,
+    /// What the pass at hand found.
+    of_pass: Vec<Detection>,
+    /// Which faces of the first pass gave way to one of the second.
+    gone: Vec<bool>,
 }
 
 /// A frame made small for the detector. Holds no reference to the frame.
@@ -78,7 +89,7 @@ impl Detector {
         notes.extend(model.note().map(str::to_owned));
         let threshold = threshold.or(model.spec().threshold).unwrap_or_else(|| decoder.default_threshold());
         let iou = model.spec().iou.unwrap_or_else(|| decoder.default_iou());
-        Ok(Self { model, decoder, threshold, iou, notes, runs: Mutex::default() })
+        Ok(Self { model, decoder, threshold, iou, notes, scratch: Mutex::default() })
     }
 
     /// The same with a larger or smaller picture: `side` pixels along the longer side, rounded up to what the network can
@@ -121,22 +132,54 @@ impl Detector {
         DetectorInput { frame: (frame.width(), frame.height()), passes, generation: 0 }
     }
 
-    /// The faces, in pixels of the frame and clipped to it, most confident first.
+    /// The faces, in pixels of the frame and clipped to it, most confident first. See [`Detector::detect_into`].
     ///
     /// # Errors
     /// The network failed, or gave outputs that do not belong to its input.
     pub fn detect(&self, permit: &Permit<Measurement>, input: &DetectorInput) -> Result<Vec<Detection>> {
-        let (width, height) = input.frame_size();
-        let mut found: Vec<Detection> = Vec::new();
-        for pass in &input.passes {
-            let of_pass = self.detect_pass(permit, pass, width.max(height))?;
-            found = merge(found, of_pass, self.iou);
+        let mut found = Vec::new();
+        self.detect_into(permit, input, &mut found)?;
+        Ok(found)
+    }
+
+    /// As [`Detector::detect`], in place of what `found` held. Decoding takes no memory once it has seen a few pictures.
+    ///
+    /// # Errors
+    /// As [`Detector::detect`]; `found` is empty then.
+    pub fn detect_into(
+        &self,
+        permit: &Permit<Measurement>,
+        input: &DetectorInput,
+        found: &mut Vec<Detection>,
+    ) -> Result<()> {
+        let pool = || self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut scratch = pool().pop().unwrap_or_default();
+        let result = self.detect_passes(permit, input, &mut scratch, found);
+        pool().push(scratch);
+        if result.is_err() {
+            found.clear();
         }
-        for face in &mut found {
+        result
+    }
+
+    fn detect_passes(
+        &self,
+        permit: &Permit<Measurement>,
+        input: &DetectorInput,
+        scratch: &mut Scratch,
+        found: &mut Vec<Detection>,
+    ) -> Result<()> {
+        let (width, height) = input.frame_size();
+        found.clear();
+        for pass in &input.passes {
+            self.detect_pass(permit, pass, width.max(height), scratch)?;
+            merge(found, &mut scratch.of_pass, self.iou, &mut scratch.gone);
+        }
+        for face in found.iter_mut() {
             face.bounds = face.bounds.clipped(width, height);
         }
         found.retain(|face| face.bounds.is_proper());
-        Ok(found)
+        Ok(())
     }
 
     fn detect_pass(
@@ -144,49 +187,58 @@ impl Detector {
         permit: &Permit<Measurement>,
         pass: &Pass,
         longer_side: f32,
-    ) -> Result<Vec<Detection>> {
+        scratch: &mut Scratch,
+    ) -> Result<()> {
         let size = (pass.placement.out_width, pass.placement.out_height);
-        let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
-        self.model.run_on_people(permit, &pass.values, size, &mut runs)?;
+        let Scratch { runs, candidates, of_pass: found, .. } = scratch;
+        self.model.run_on_people(permit, &pass.values, size, runs)?;
         let (outputs, item) = runs.outputs_of(0);
         let threshold = pass.second.and_then(|s| s.threshold).unwrap_or(self.threshold).max(self.threshold);
-        let candidates = self.decoder.candidates(outputs, item, size, threshold)?;
-        drop(runs);
-        let mut found = decode::suppress(candidates, self.iou, MOST_FACES);
-        for face in &mut found {
+        self.decoder.candidates(outputs, item, size, threshold, candidates)?;
+        candidates.suppress(self.iou, MOST_FACES);
+        found.clear();
+        found.extend(candidates.kept());
+        for face in found.iter_mut() {
             face.bounds = pass.placement.to_frame(&face.bounds);
-            if let Some(points) = &mut face.points {
-                for point in points {
-                    let there = pass.placement.to_frame(&Rect::new(point.0, point.1, 0.0, 0.0));
-                    *point = (there.x, there.y);
-                }
+            for point in face.points.iter_mut().flatten() {
+                let there = pass.placement.to_frame(&Rect::new(point.0, point.1, 0.0, 0.0));
+                *point = (there.x, there.y);
             }
         }
         if let Some(second) = pass.second {
             found.retain(|f| f.bounds.width.max(f.bounds.height) >= second.min_size * longer_side);
         }
-        Ok(found)
+        Ok(())
     }
 }
 
-/// Joins what two passes found.
-fn merge(first: Vec<Detection>, second: Vec<Detection>, iou: f32) -> Vec<Detection> {
-    let same = |a: &Detection, b: &Detection| {
-        let (small, large) = (a.bounds.area().min(b.bounds.area()), a.bounds.area().max(b.bounds.area()));
-        a.bounds.iou(&b.bounds) > iou
-            || (a.bounds.intersection_area(&b.bounds) > DUPLICATE_INSIDE * small
-                && small > DUPLICATE_AREA * large)
-    };
-    let mut all = first.clone();
-    for candidate in second {
-        let rivals: Vec<&Detection> = first.iter().filter(|f| same(f, &candidate)).collect();
-        if rivals.iter().all(|r| r.confidence < candidate.confidence) {
-            all.retain(|f| !rivals.contains(&f));
-            all.push(candidate);
+/// Whether two boxes that different passes found are of the same face.
+fn same(a: &Detection, b: &Detection, iou: f32) -> bool {
+    let (small, large) = (a.bounds.area().min(b.bounds.area()), a.bounds.area().max(b.bounds.area()));
+    a.bounds.iou(&b.bounds) > iou
+        || (a.bounds.intersection_area(&b.bounds) > DUPLICATE_INSIDE * small
+            && small > DUPLICATE_AREA * large)
+}
+
+/// Joins what two passes found into the first, most confident first as both are. A face of the second counts if it is more
+/// confident than every rival in the first, and takes their place. `gone`: memory to work in.
+fn merge(first: &mut Vec<Detection>, second: &mut Vec<Detection>, iou: f32, gone: &mut Vec<bool>) {
+    gone.clear();
+    gone.resize(first.len(), false);
+    second.retain(|candidate| {
+        let rivals = || first.iter().enumerate().filter(|(_, rival)| same(rival, candidate, iou));
+        let counts = rivals().all(|(_, rival)| rival.confidence < candidate.confidence);
+        if counts {
+            rivals().for_each(|(index, _)| gone[index] = true);
         }
+        counts
+    });
+    let mut leave = gone.iter();
+    first.retain(|_| leave.next() != Some(&true));
+    for candidate in second.drain(..) {
+        let place = first.partition_point(|face| face.confidence >= candidate.confidence);
+        first.insert(place, candidate);
     }
-    all.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
-    all
 }
 
 #[cfg(test)]
@@ -197,17 +249,22 @@ mod tests {
         Detection { bounds: Rect::new(x, y, side, side), confidence, points: None }
     }
 
+    fn merged(mut first: Vec<Detection>, mut second: Vec<Detection>, iou: f32) -> Vec<Detection> {
+        merge(&mut first, &mut second, iou, &mut Vec::new());
+        first
+    }
+
     #[test]
     fn a_face_that_both_passes_found_counts_once() {
-        let merged = merge(vec![face(0.0, 0.0, 100.0, 0.8)], vec![face(4.0, 4.0, 100.0, 0.9)], 0.3);
-        assert_eq!(merged, [face(4.0, 4.0, 100.0, 0.9)]);
-        let part_of_it = merge(vec![face(10.0, 10.0, 60.0, 0.75)], vec![face(0.0, 0.0, 100.0, 0.9)], 0.5);
+        let both = merged(vec![face(0.0, 0.0, 100.0, 0.8)], vec![face(4.0, 4.0, 100.0, 0.9)], 0.3);
+        assert_eq!(both, [face(4.0, 4.0, 100.0, 0.9)]);
+        let part_of_it = merged(vec![face(10.0, 10.0, 60.0, 0.75)], vec![face(0.0, 0.0, 100.0, 0.9)], 0.5);
         assert_eq!(part_of_it, [face(0.0, 0.0, 100.0, 0.9)]);
     }
 
     #[test]
     fn a_small_face_in_front_of_a_large_one_is_kept() {
-        let merged = merge(vec![face(30.0, 30.0, 30.0, 0.8)], vec![face(0.0, 0.0, 100.0, 0.9)], 0.3);
-        assert_eq!(merged.len(), 2);
+        let both = merged(vec![face(30.0, 30.0, 30.0, 0.8)], vec![face(0.0, 0.0, 100.0, 0.9)], 0.3);
+        assert_eq!(both, [face(0.0, 0.0, 100.0, 0.9), face(30.0, 30.0, 30.0, 0.8)]);
     }
 }

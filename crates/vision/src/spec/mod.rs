@@ -68,6 +68,8 @@ impl Role {
 pub enum Decoder {
     SsdFace,
     TinyYoloFace,
+    Ultralight,
+    UltralightDecoded,
     Yunet,
     #[serde(rename = "landmarks-68")]
     Landmarks68,
@@ -80,6 +82,8 @@ impl Decoder {
         match self {
             Self::SsdFace => "ssd-face",
             Self::TinyYoloFace => "tiny-yolo-face",
+            Self::Ultralight => "ultralight",
+            Self::UltralightDecoded => "ultralight-decoded",
             Self::Yunet => "yunet",
             Self::Landmarks68 => "landmarks-68",
             Self::AgeGender => "age-gender",

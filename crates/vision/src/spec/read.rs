@@ -82,7 +82,8 @@ impl ModelSpec {
     fn check_role(&self) -> Result<(), SpecError> {
         let fits = match self.role {
             Role::FaceDetector => {
-                matches!(self.decoder, Decoder::SsdFace | Decoder::TinyYoloFace | Decoder::Yunet)
+                use Decoder::{SsdFace, TinyYoloFace, Ultralight, UltralightDecoded, Yunet};
+                matches!(self.decoder, SsdFace | TinyYoloFace | Ultralight | UltralightDecoded | Yunet)
             }
             Role::AgeGender => self.decoder == Decoder::AgeGender,
             Role::Expression | Role::Subject => self.decoder == Decoder::Classification,
@@ -92,8 +93,22 @@ impl ModelSpec {
             let (role, decoder) = (self.role.name(), self.decoder.name());
             return Err(SpecError(format!("decoder \"{decoder}\" cannot serve the role \"{role}\"")));
         }
-        if self.role == Role::FaceDetector && self.input.fit != Fit::PadRightBottom {
-            return Err(SpecError("a face detector's input.fit must be \"pad-right-bottom\"".into()));
+        if self.role == Role::FaceDetector && self.input.fit == Fit::CentreCrop {
+            return Err(SpecError(
+                "a face detector's input.fit cannot be \"centre-crop\": faces beside the middle would not be seen; use \
+                 \"pad-right-bottom\", \"pad-centre\" or \"stretch\", as the network was trained"
+                    .into(),
+            ));
+        }
+        if self.second_pass.is_some() && self.role != Role::FaceDetector {
+            return Err(SpecError("second-pass is for face detectors".into()));
+        }
+        if self.second_pass.is_some() && self.input.fit == Fit::Stretch {
+            return Err(SpecError(
+                "second-pass needs a border around the smaller picture, and input.fit = \"stretch\" has none; leave \
+                 [second-pass] out"
+                    .into(),
+            ));
         }
         Ok(())
     }
