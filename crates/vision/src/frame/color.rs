@@ -71,14 +71,28 @@ impl Conversion {
         }
     }
 
+    /// Luma offset and gain, then the shares of V in R, of U and V in G, and of U in B.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn coefficients(&self) -> [f32; 6] {
+        [self.luma_offset, self.luma_gain, self.rv, self.gu, self.gv, self.bu]
+    }
+
+    /// Y, U, V to R, G, B.
+    #[inline(always)]
+    pub(crate) fn pixel(&self, y: f32, u: f32, v: f32) -> (f32, f32, f32) {
+        let y = (y - self.luma_offset) * self.luma_gain;
+        let (u, v) = (u - 128.0, v - 128.0);
+        (
+            (y + self.rv * v).clamp(0.0, 255.0),
+            (y + self.gu * u + self.gv * v).clamp(0.0, 255.0),
+            (y + self.bu * u).clamp(0.0, 255.0),
+        )
+    }
+
     /// Converts rows of equal length in place: `a`, `b`, `c` hold Y, U, V and then R, G, B.
     pub(crate) fn apply(&self, a: &mut [f32], b: &mut [f32], c: &mut [f32]) {
         for ((a, b), c) in a.iter_mut().zip(b.iter_mut()).zip(c.iter_mut()) {
-            let y = (*a - self.luma_offset) * self.luma_gain;
-            let (u, v) = (*b - 128.0, *c - 128.0);
-            *a = (y + self.rv * v).clamp(0.0, 255.0);
-            *b = (y + self.gu * u + self.gv * v).clamp(0.0, 255.0);
-            *c = (y + self.bu * u).clamp(0.0, 255.0);
+            (*a, *b, *c) = self.pixel(*a, *b, *c);
         }
     }
 }

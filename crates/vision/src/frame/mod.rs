@@ -97,20 +97,26 @@ impl<'a> Component<'a> {
         if self.shift_x > 4 || self.shift_y > 4 {
             return Err(format!("subsampling by 2^{} x 2^{} is unheard of", self.shift_x, self.shift_y));
         }
-        let samples = subsampled(width, self.shift_x);
-        let rows = subsampled(height, self.shift_y);
-        if self.pixel_stride == 0 && samples > 1 {
+        if self.pixel_stride == 0 && subsampled(width, self.shift_x) > 1 {
             return Err("pixel stride 0".into());
         }
-        let needed = (rows - 1)
-            .checked_mul(self.row_stride)
-            .zip((samples - 1).checked_mul(self.pixel_stride))
-            .and_then(|(down, along)| down.checked_add(along)?.checked_add(1))
-            .ok_or("strides overflow")?;
+        let needed = self.checked_bytes(width, height).ok_or("strides overflow")?;
         if needed > self.data.len() {
             return Err(format!("{needed} bytes needed, {} given", self.data.len()));
         }
         Ok(())
+    }
+
+    /// Bytes up to and with the last sample.
+    fn checked_bytes(&self, width: u32, height: u32) -> Option<usize> {
+        let along = (subsampled(width, self.shift_x) - 1).checked_mul(self.pixel_stride)?;
+        let down = (subsampled(height, self.shift_y) - 1).checked_mul(self.row_stride)?;
+        down.checked_add(along)?.checked_add(1)
+    }
+
+    /// The same, of a component that is part of a [`Frame`] of this size.
+    pub(crate) fn bytes_needed(&self, width: u32, height: u32) -> usize {
+        self.checked_bytes(width, height).unwrap_or(usize::MAX)
     }
 
     /// The row that holds the samples of picture row `y`.

@@ -2,6 +2,7 @@
 
 /// Two samples and a share of black for each output sample. Indices count from the frame's edge and are always valid;
 /// what lies beside the region has weight 0 and its share goes to `black`.
+#[derive(Default)]
 pub(super) struct TwoTap {
     pub(super) low: Vec<usize>,
     pub(super) high: Vec<usize>,
@@ -11,7 +12,7 @@ pub(super) struct TwoTap {
 }
 
 /// One direction of a placement.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Side {
     /// Region in the frame.
     pub(super) start: usize,
@@ -36,13 +37,18 @@ impl Side {
 
 impl TwoTap {
     pub(super) fn new(side: Side, half_pixel: bool) -> Self {
-        let mut axis = Self {
-            low: Vec::with_capacity(side.out),
-            high: Vec::with_capacity(side.out),
-            low_weight: Vec::with_capacity(side.out),
-            high_weight: Vec::with_capacity(side.out),
-            black: Vec::with_capacity(side.out),
-        };
+        let mut axis = Self::default();
+        axis.fill(side, half_pixel);
+        axis
+    }
+
+    /// The same in the memory of an older one.
+    pub(super) fn fill(&mut self, side: Side, half_pixel: bool) {
+        self.low.clear();
+        self.high.clear();
+        self.low_weight.clear();
+        self.high_weight.clear();
+        self.black.clear();
         let last = (side.canvas.ceil() as usize).saturating_sub(1);
         // In single precision: the original computes the positions so, and ages change with a thousandth of a pixel.
         let step = side.step() as f32;
@@ -59,14 +65,13 @@ impl TwoTap {
             let (high, high_inside) = side.locate(high);
             let low_weight = if low_inside { 1.0 - fraction } else { 0.0 };
             let high_weight = if high_inside { fraction } else { 0.0 };
-            axis.low.push(low);
-            axis.high.push(high);
-            axis.low_weight.push(low_weight);
-            axis.high_weight.push(high_weight);
+            self.low.push(low);
+            self.high.push(high);
+            self.low_weight.push(low_weight);
+            self.high_weight.push(high_weight);
             // Exactly 0 inside, so that it cannot disturb the sum.
-            axis.black.push(if low_inside && high_inside { 0.0 } else { 1.0 - low_weight - high_weight });
+            self.black.push(if low_inside && high_inside { 0.0 } else { 1.0 - low_weight - high_weight });
         }
-        axis
     }
 }
 
@@ -76,28 +81,64 @@ pub(super) struct Triangle {
     pub(super) taps: Vec<(usize, Vec<f32>, f32)>,
 }
 
-impl Triangle {
-    pub(super) fn new(side: Side) -> Self {
+/// The triangle over one output sample.
+pub(super) struct Tap {
+    centre: f64,
+    reach: f64,
+    total: f64,
+    /// On the canvas: what lies in the region.
+    inside: std::ops::Range<usize>,
+    /// Whether some of the triangle lies beside it.
+    pub(super) padded: bool,
+    /// From the canvas to the frame.
+    start: usize,
+    offset: usize,
+}
+
+impl Tap {
+    pub(super) fn new(side: &Side, out: usize) -> Self {
         let step = side.step();
         let reach = step.max(1.0);
         let canvas = side.canvas.ceil() as usize;
+        let centre = (out as f64 + 0.5) * step;
+        let first = (centre - reach + 0.5).max(0.0) as usize;
+        let end = ((centre + reach + 0.5) as usize).clamp(first + 1, canvas.max(first + 1));
+        let inside_first = first.max(side.offset).min(side.offset + side.length);
+        let inside_end = end.min(side.offset + side.length).max(inside_first);
+        let mut tap = Self {
+            centre,
+            reach,
+            total: 1.0,
+            inside: inside_first..inside_end,
+            padded: inside_first != first || inside_end != end,
+            start: side.start,
+            offset: side.offset,
+        };
+        tap.total = (first..end).map(|i| tap.weight_of(i)).sum::<f64>().max(f64::MIN_POSITIVE);
+        tap
+    }
+
+    fn weight_of(&self, on_canvas: usize) -> f64 {
+        (1.0 - ((on_canvas as f64 + 0.5 - self.centre) / self.reach).abs()).max(0.0) / self.total
+    }
+
+    /// First sample in the frame.
+    pub(super) fn first(&self) -> usize {
+        self.start + self.inside.start - self.offset
+    }
+    /// Of it and those after it.
+    pub(super) fn weights(&self) -> impl Iterator<Item = f64> {
+        self.inside.clone().map(|i| self.weight_of(i))
+    }
+}
+
+impl Triangle {
+    pub(super) fn new(side: Side) -> Self {
         let tap = |out: usize| {
-            let centre = (out as f64 + 0.5) * step;
-            let first = (centre - reach + 0.5).max(0.0) as usize;
-            let end = ((centre + reach + 0.5) as usize).clamp(first + 1, canvas.max(first + 1));
-            let weight = |i: usize| (1.0 - ((i as f64 + 0.5 - centre) / reach).abs()).max(0.0);
-            let total: f64 = (first..end).map(weight).sum();
-            let inside_first = first.max(side.offset).min(side.offset + side.length);
-            let inside_end = end.min(side.offset + side.length).max(inside_first);
-            let weights: Vec<f32> = (inside_first..inside_end)
-                .map(|i| (weight(i) / total.max(f64::MIN_POSITIVE)) as f32)
-                .collect();
-            let black = if inside_first == first && inside_end == end {
-                0.0
-            } else {
-                1.0 - weights.iter().sum::<f32>()
-            };
-            (side.start + inside_first - side.offset, weights, black)
+            let tap = Tap::new(&side, out);
+            let weights: Vec<f32> = tap.weights().map(|w| w as f32).collect();
+            let black = if tap.padded { 1.0 - weights.iter().sum::<f32>() } else { 0.0 };
+            (tap.first(), weights, black)
         };
         Self { taps: (0..side.out).map(tap).collect() }
     }
