@@ -59,6 +59,11 @@ struct Pass {
 }
 
 impl DetectorInput {
+    /// For an analyzer that has no detector.
+    pub(super) fn nothing_of(frame: &Frame) -> Self {
+        Self { frame: (frame.width(), frame.height()), passes: Vec::new(), generation: 0 }
+    }
+
     /// Width and height of the frame.
     pub(super) fn frame_size(&self) -> (f32, f32) {
         (self.frame.0 as f32, self.frame.1 as f32)
