@@ -3,6 +3,7 @@
 //! Colour is converted once per output pixel: interpolation and the YUV matrix are both linear, so their order does not
 //! matter, and the output is small where the frame is large.
 
+mod area;
 mod axis;
 mod finish;
 mod placement;
@@ -18,6 +19,7 @@ use crate::{
     Frame,
     spec::{InputSpec, Resize},
 };
+use area::AreaScratch;
 use finish::Finish;
 use twotap::TwoTapScratch;
 
@@ -26,6 +28,7 @@ use twotap::TwoTapScratch;
 #[derive(Default)]
 pub struct Scratch {
     two_tap: TwoTapScratch,
+    area: AreaScratch,
     rows: [Vec<f32>; 3],
     plain: bool,
 }
@@ -50,15 +53,12 @@ pub fn picture_into(
 ) {
     let Some(out) = out.get_mut(..placement.values()) else { return };
     let placement = &placement.within(frame);
-    let Scratch { two_tap, rows, plain } = scratch;
+    let Scratch { two_tap, area, rows, plain } = scratch;
     let mut finish = Finish::new(frame, placement, input, rows, out, !*plain && simd());
     match input.resize {
         Resize::Bilinear => twotap::scale(frame, placement, true, two_tap, &mut finish),
         Resize::BilinearLegacy => twotap::scale(frame, placement, false, two_tap, &mut finish),
-        Resize::Antialias => {
-            drop(finish);
-            out.copy_from_slice(&reference::picture(frame, placement, input));
-        }
+        Resize::Antialias => area::scale(frame, placement, area, &mut finish),
     }
 }
 
