@@ -39,6 +39,13 @@ impl Scratch {
     pub fn plain() -> Self {
         Self { plain: true, ..Self::default() }
     }
+
+    /// Overwrites the rows of pixels that it still holds; tables stay.
+    pub fn wipe(&mut self) {
+        self.rows.iter_mut().for_each(|row| row.fill(0.0));
+        self.two_tap.wipe();
+        self.area.wipe();
+    }
 }
 
 /// Writes the picture as `input` describes it: [`Placement::values`] values (3 x `out_height` x `out_width`, or
@@ -79,4 +86,38 @@ pub fn picture(frame: &Frame, placement: &Placement, input: &InputSpec) -> Vec<f
     let mut values = vec![0.0; placement.values()];
     picture_into(frame, placement, input, &mut Scratch::default(), &mut values);
     values
+}
+
+/// A picture together with the memory that it is made in: the next one of the same size allocates nothing.
+#[derive(Default)]
+pub struct Picture {
+    placement: Placement,
+    values: Vec<f32>,
+    scratch: Scratch,
+}
+
+impl Picture {
+    /// Replaces it, see [`picture_into`].
+    pub fn make(&mut self, frame: &Frame, placement: &Placement, input: &InputSpec) {
+        self.placement = *placement;
+        self.values.resize(placement.values(), 0.0);
+        picture_into(frame, placement, input, &mut self.scratch, &mut self.values);
+    }
+
+    pub fn placement(&self) -> &Placement {
+        &self.placement
+    }
+    /// Width and height.
+    pub fn size(&self) -> (usize, usize) {
+        (self.placement.out_width, self.placement.out_height)
+    }
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// Overwrites the pixels.
+    pub fn wipe(&mut self) {
+        self.values.fill(0.0);
+        self.scratch.wipe();
+    }
 }

@@ -39,6 +39,13 @@ pub(super) struct AreaScratch {
     rows: [Vec<f32>; 3],
 }
 
+impl AreaScratch {
+    pub(super) fn wipe(&mut self) {
+        self.rows.iter_mut().for_each(|row| row.fill(0.0));
+        self.planes.iter_mut().for_each(|plane| plane.sums.fill(0));
+    }
+}
+
 #[derive(Default)]
 struct PlaneScratch {
     made_for: Option<(usize, u8, u8, usize)>,
