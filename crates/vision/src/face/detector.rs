@@ -73,7 +73,12 @@ impl Drop for DetectorInput {
 impl DetectorInput {
     /// For an analyzer that has no detector.
     pub(super) fn nothing_of(frame: &Frame) -> Self {
-        Self { frame: (frame.width(), frame.height()), passes: Vec::new(), generation: 0 }
+        Self {
+            frame: (frame.width(), frame.height()),
+            passes: Vec::new(),
+            generation: 0,
+            pool: Pool::default(),
+        }
     }
 
     /// Width and height of the frame.

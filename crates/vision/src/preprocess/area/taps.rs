@@ -31,7 +31,7 @@ impl Taps {
             let range = tap.range();
             // Where nothing lies in the region, any sample will do.
             let first = if range.is_empty() { origin } else { range.start >> shift };
-            let count = if range.is_empty() { 0 } else { (range.end - 1 >> shift) - first + 1 };
+            let count = if range.is_empty() { 0 } else { ((range.end - 1) >> shift) - first + 1 };
             self.first.push(((first - origin) * spread) as u32);
             self.count.push(count as u32);
         }
