@@ -7,7 +7,7 @@ CACHE := $(CURDIR)/.cache
 export FACIALADS_MODELS := $(CACHE)/models
 export ORT_DYLIB_PATH := $(CACHE)/lib/libonnxruntime.so
 
-.PHONY: setup demo test bench soak lint test-v1_24 doctor clean
+.PHONY: setup demo test bench eval soak lint doctor clean
 
 setup: ## Everything that building and running needs; quiet when nothing is missing.
 	@PROFILE=$(PROFILE) scripts/setup.sh
@@ -22,12 +22,11 @@ test: ## All tests, on the debug build. Needs no GPU and, after set-up, no netwo
 bench: setup ## Speed of each element against bare inference on the same frames, in one run.
 	@scripts/bench.sh
 
+eval: setup ## Quality against labels: out/eval/*.json, the measured part of models/cards/*.md and of docs/privacy.md.
+	@scripts/eval.sh
+
 soak: setup ## Long runs: memory and latency over hours of media.
 	@scripts/soak.sh
-
-test-v1_24: ## The feature v1_24 (GStreamer 1.24 and later) in a Debian 13 root, which it makes. Needs root.
-	@PROFILE=dev scripts/setup.sh
-	@scripts/debian13.sh
 
 lint:
 	@$(CARGO) fmt --check

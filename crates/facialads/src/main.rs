@@ -8,6 +8,7 @@ mod bench;
 mod consent;
 mod decide;
 mod doctor;
+mod eval;
 mod models;
 mod report;
 
@@ -32,6 +33,8 @@ enum Command {
     Report(report::Command),
     /// Speed of each element against bare inference on the same frames.
     Bench(bench::Command),
+    /// Quality: faces found, described and followed, against labels; model cards.
+    Eval(eval::Command),
     /// What this machine has and lacks, and the command that mends each line.
     Doctor(doctor::Command),
 }
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Command::Decide(command) => decide::run(command),
         Command::Report(command) => report::run(command),
         Command::Bench(command) => bench::run(command),
+        Command::Eval(command) => eval::run(command),
         Command::Doctor(command) => doctor::run(command),
     };
     match result {

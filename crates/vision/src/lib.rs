@@ -20,7 +20,6 @@ pub mod face;
 pub mod frame;
 pub mod geometry;
 mod model;
-mod pool;
 pub mod preprocess;
 mod runs;
 pub mod runtime;

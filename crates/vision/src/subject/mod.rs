@@ -8,8 +8,7 @@ use crate::{
     Frame, Result,
     decode::{Outputs, classification::Classification},
     model::Model,
-    pool::Pool,
-    preprocess::{Picture, Placement},
+    preprocess::{Placement, picture},
     runs::Runs,
     runtime::LoadOptions,
     spec::Role,
@@ -72,16 +71,10 @@ pub struct SubjectReading {
     pub samples: usize,
 }
 
-/// A frame made small for the classifier. Holds no reference to the frame; its memory is used for the next one.
+/// A frame made small for the classifier. Holds no reference to the frame.
 pub struct ClassifierInput {
-    picture: Picture,
-    pool: Pool<Picture>,
-}
-
-impl Drop for ClassifierInput {
-    fn drop(&mut self) {
-        self.pool.give_back(std::mem::take(&mut self.picture));
-    }
+    values: Vec<f32>,
+    size: (usize, usize),
 }
 
 /// Classifies frames. Shared between a streaming thread and a worker (`Arc<SubjectClassifier>`).
@@ -93,7 +86,6 @@ pub struct SubjectClassifier {
     notes: Vec<String>,
     /// Held for moments only, never during inference.
     memory: Mutex<Memory>,
-    pictures: Pool<Picture>,
     /// The worker's alone, so it never waits for it.
     runs: Mutex<Runs>,
 }
@@ -124,7 +116,6 @@ impl SubjectClassifier {
             map,
             threshold: options.threshold,
             memory: Mutex::new(memory),
-            pictures: Pool::default(),
             runs: Mutex::default(),
         })
     }
@@ -146,9 +137,8 @@ impl SubjectClassifier {
     pub fn shrink(&self, frame: &Frame) -> ClassifierInput {
         let input = &self.model.spec().input;
         let placement = Placement::of_frame(frame.width(), frame.height(), input, 1.0);
-        let mut picture = self.pictures.take();
-        picture.make(frame, &placement, input);
-        ClassifierInput { picture, pool: self.pictures.clone() }
+        let size = (placement.out_width, placement.out_height);
+        ClassifierInput { values: picture(frame, &placement, input), size }
     }
 
     /// Worker: classifies and adds to the window. `now`: running time of the frame.
@@ -183,7 +173,7 @@ impl SubjectClassifier {
 
     fn probabilities(&self, input: &ClassifierInput) -> Result<Vec<f32>> {
         let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
-        self.model.run_on_programme(input.picture.values(), input.picture.size(), &mut runs)?;
+        self.model.run_on_programme(&input.values, input.size, &mut runs)?;
         let (outputs, item) = runs.outputs_of(0);
         self.decoder.decode(outputs, item)
     }

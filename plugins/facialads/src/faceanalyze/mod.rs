@@ -15,7 +15,6 @@ mod path;
 mod settings;
 mod stats;
 mod summary;
-mod upstream;
 
 use gst::{glib, prelude::*};
 
