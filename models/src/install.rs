@@ -4,7 +4,7 @@ use crate::{
     Digest, Error, archive,
     fetch::{Clients, Fetcher, Folders},
     files::{self, Stamp},
-    manifest::{self, Manifest, Media, Model, Origin, Package, Upstream},
+    manifest::{self, Library, LibraryFile, Manifest, Media, Model, Origin, Package, Upstream},
 };
 use std::{
     collections::BTreeMap,
@@ -22,7 +22,7 @@ pub struct InstallOptions {
     pub from: Vec<PathBuf>,
     /// Photographs and clips too.
     pub media: bool,
-    /// ONNX Runtime too.
+    /// ONNX Runtime and OpenVINO too.
     pub library: bool,
     /// Fetch nothing.
     pub offline: bool,
@@ -85,7 +85,7 @@ pub fn install_from(
     };
     let mut installer = Installer { manifest, fetcher, done: Installed::default() };
     if options.library {
-        installer.library(&beside(&options.dir, "lib"))?;
+        installer.libraries(&beside(&options.dir, "lib"))?;
     }
     installer.models(&options.dir, &options.models)?;
     if options.media {
@@ -233,28 +233,55 @@ impl<'a> Installer<'a> {
         Ok(members)
     }
 
-    fn library(&mut self, dir: &Path) -> Result<(), Error> {
+    fn libraries(&mut self, dir: &Path) -> Result<(), Error> {
         let machine = std::env::consts::ARCH;
-        let library = self.manifest.library(machine).ok_or_else(|| Error::NoLibrary(machine.to_owned()))?;
-        let mut stamp = Stamp::read(dir);
-        if stamp.is_current(&library.file, library.sha256) {
-            self.done.unchanged += 1;
-        } else {
-            let package = self.package(&library.package)?;
-            let mut members = self.unpack(package, &[(&library.path, library.sha256)])?;
-            let bytes = members.remove(&library.path).unwrap_or_default();
-            let licence = members.remove(&package.licence_file).unwrap_or_default();
-            stamp.write(&format!("{}.LICENSE", library.file), &licence)?;
-            stamp.write(&library.file, &bytes)?;
-            let size = files::size(bytes.len() as u64);
-            let Package { package, version, licence, .. } = package;
-            (self.fetcher.say)(&format!(
-                "{}: {size}, from {package} {version} (pip), licence {licence}",
-                library.file
-            ));
-            self.done.written.push(library.file.clone());
+        let libraries: Vec<&Library> = self.manifest.libraries(machine).collect();
+        if libraries.is_empty() {
+            return Err(Error::NoLibrary(machine.to_owned()));
         }
-        stamp.save()
+        for library in libraries {
+            match (self.library(library, dir), &library.lost) {
+                (
+                    Err(e @ (Error::Offline { .. } | Error::NoClient { .. } | Error::Fetch { .. })),
+                    Some(lost),
+                ) => {
+                    self.done.lost.push(format!("{} cannot be had. {} ({e})", library.package, lost.trim()));
+                }
+                (result, _) => result?,
+            }
+        }
+        Ok(())
+    }
+
+    fn library(&mut self, library: &Library, dir: &Path) -> Result<(), Error> {
+        let folder = library.folder.as_ref().map_or_else(|| dir.to_owned(), |folder| dir.join(folder));
+        let mut stamp = Stamp::read(&folder);
+        let missing: Vec<&LibraryFile> =
+            library.files.iter().filter(|file| !stamp.is_current(file.name(), file.sha256)).collect();
+        self.done.unchanged += library.files.len() - missing.len();
+        if missing.is_empty() {
+            return stamp.save();
+        }
+        let package = self.package(&library.package)?;
+        let wanted: Vec<(&str, Digest)> =
+            missing.iter().map(|file| (file.path.as_str(), file.sha256)).collect();
+        let mut members = self.unpack(package, &wanted)?;
+        let licence = members.remove(&package.licence_file).unwrap_or_default();
+        let name = library.folder.as_deref().or_else(|| library.files.last().map(LibraryFile::name));
+        let name = name.unwrap_or_default().to_owned();
+        let beside = if library.folder.is_some() { "LICENSE".to_owned() } else { format!("{name}.LICENSE") };
+        stamp.write(&beside, &licence)?;
+        let mut total = 0;
+        for file in missing {
+            let bytes = members.remove(&file.path).unwrap_or_default();
+            total += bytes.len() as u64;
+            stamp.write(file.name(), &bytes)?;
+        }
+        stamp.save()?;
+        let (size, Package { package, version, licence, .. }) = (files::size(total), package);
+        (self.fetcher.say)(&format!("{name}: {size}, from {package} {version} (pip), licence {licence}"));
+        self.done.written.push(name);
+        Ok(())
     }
 
     fn media(&mut self, dir: &Path) -> Result<(), Error> {

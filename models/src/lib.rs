@@ -31,9 +31,10 @@ pub use fetch::Clients;
 pub use files::size;
 pub use install::{InstallOptions, Installed, beside, install, install_from};
 pub use manifest::{
-    Client, Library, LicenceText, Manifest, Media, Model, Origin, Package, Source, Tags, Upstream, manifest,
+    Client, Library, LibraryFile, LicenceText, Manifest, Media, Model, Origin, Package, Source, Tags,
+    Upstream, manifest,
 };
-pub use status::{ModelStatus, State, library_state, status};
+pub use status::{ModelStatus, State, status};
 pub use verify::{
     AttributeCheck, DetectionCheck, Face, FileCheck, Pattern, PatternCheck, Photograph, Reference, Tolerance,
     Verification, verify, verify_against,

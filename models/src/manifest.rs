@@ -128,17 +128,36 @@ pub struct Source {
     pub sha256: Digest,
 }
 
-/// A shared library in an archive.
+/// A runtime: shared libraries in an archive.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Library {
     /// As in `std::env::consts::ARCH`.
     pub machine: String,
     pub package: String,
+    /// Folder within the libraries' own; left out: that one itself.
+    pub folder: Option<String>,
+    /// What is lost without it; left out: nothing works without it.
+    pub lost: Option<String>,
+    /// The last one is what is looked for when the library is opened: whoever finds it finds all.
+    pub files: Vec<LibraryFile>,
+}
+
+/// A file of a runtime.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct LibraryFile {
     pub path: String,
-    /// Name to install it under.
-    pub file: String,
+    /// Name to install it under; left out: its own.
+    file: Option<String>,
     pub sha256: Digest,
+}
+
+impl LibraryFile {
+    /// Name to install it under.
+    pub fn name(&self) -> &str {
+        self.file.as_deref().unwrap_or_else(|| self.path.rsplit('/').next().unwrap_or_default())
+    }
 }
 
 /// A photograph or clip in an archive.
@@ -202,9 +221,13 @@ impl Manifest {
                 return Err(format!("model {name}: its labels are not in models/labels"));
             }
         }
-        let files = self.libraries.iter().map(|l| (&l.file, &l.package));
-        for (file, package) in files.chain(self.media.iter().map(|m| (&m.name, &m.package))) {
-            if !is_file_name(file) || self.package(package).is_none() {
+        let names = |l: &'_ Library| -> Vec<(String, String)> {
+            let files = l.files.iter().map(|file| file.name().to_owned());
+            files.chain(l.folder.clone()).map(|name| (name, l.package.clone())).collect()
+        };
+        let media = self.media.iter().map(|m| (m.name.clone(), m.package.clone()));
+        for (file, package) in self.libraries.iter().flat_map(names).chain(media) {
+            if !is_file_name(&file) || self.package(&package).is_none() {
                 return Err(format!("{file} of {package}: no file name, or an unknown package"));
             }
         }
@@ -223,9 +246,9 @@ impl Manifest {
         self.models.iter().find(|model| model.name == name)
     }
 
-    /// ONNX Runtime for this kind of machine (`std::env::consts::ARCH`).
-    pub fn library(&self, machine: &str) -> Option<&Library> {
-        self.libraries.iter().find(|library| library.machine == machine)
+    /// The runtimes for a kind of machine (`std::env::consts::ARCH`).
+    pub fn libraries(&self, machine: &str) -> impl Iterator<Item = &Library> {
+        self.libraries.iter().filter(move |library| library.machine == machine)
     }
 
     /// The licence of what a model is made of.

@@ -1,7 +1,6 @@
 use crate::{
     Digest, Error,
     files::Stamp,
-    install::beside,
     manifest::{self, Manifest},
 };
 use facialads_vision::ModelSpec;
@@ -112,17 +111,4 @@ fn described(name: String, path: &Path) -> ModelStatus {
     let size = path.metadata().ok().map(|metadata| metadata.len());
     let sha256 = Digest::of_file(path).ok();
     ModelStatus { name, role, summary: "your own".into(), licence, source, size, sha256, state }
-}
-
-/// Whether ONNX Runtime lies beside a models' folder as the manifest has it.
-pub fn library_state(dir: &Path) -> Result<State, Error> {
-    let lib = beside(dir, "lib");
-    let Some(library) = manifest::manifest()?.library(std::env::consts::ARCH) else {
-        return Ok(State::Missing);
-    };
-    if !lib.join(&library.file).is_file() {
-        return Ok(State::Missing);
-    }
-    let current = Stamp::read(&lib).is_current(&library.file, library.sha256);
-    Ok(if current { State::Installed } else { State::Changed })
 }

@@ -40,7 +40,7 @@ struct Install {
     /// Also install the photographs and clips that `models verify`, the demonstration and the tests use, into DIR/../media
     #[arg(long)]
     media: bool,
-    /// Also install ONNX Runtime's library, as DIR/../lib/libonnxruntime.so
+    /// Also install the runtimes: ONNX Runtime as DIR/../lib/libonnxruntime.so, OpenVINO as DIR/../lib/openvino
     #[arg(long)]
     library: bool,
     /// Fetch nothing: use what --from and earlier downloads have

@@ -27,7 +27,11 @@ impl Model {
         if spec.role != role {
             return Err(Error::Role { model: spec.name, found: spec.role.name(), wanted: role.name() });
         }
-        let loaded = runtime::load(file, options)?;
+        let loaded = runtime::load(
+            file,
+            options,
+            &shape(&spec, 1, (spec.input.width as usize, spec.input.height as usize)),
+        )?;
         check_input(&spec, loaded.network.describe())?;
         Ok(Self {
             note: loaded.note.map(|note| format!("{}: {note}", spec.name)),
@@ -108,16 +112,20 @@ impl Model {
         let together = fixed.is_none() || fixed == Some(count);
         runs.begin(together);
         let mut run = |values: &[f32], n: usize| {
-            let shape = match self.spec.input.layout {
-                Layout::Nchw => [n, 3, height, width],
-                Layout::Nhwc => [n, height, width, 3],
-            };
-            self.network.run(&shape, values, runs.next())
+            self.network.run(&shape(&self.spec, n, (width, height)), values, runs.next())
         };
         if together {
             return run(pictures, count);
         }
         pictures.chunks_exact(per_picture).try_for_each(|picture| run(picture, 1))
+    }
+}
+
+/// The shape of `count` pictures of a width and height.
+fn shape(spec: &ModelSpec, count: usize, (width, height): (usize, usize)) -> [usize; 4] {
+    match spec.input.layout {
+        Layout::Nchw => [count, 3, height, width],
+        Layout::Nhwc => [count, height, width, 3],
     }
 }
 

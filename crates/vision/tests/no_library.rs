@@ -4,7 +4,10 @@
 mod common;
 
 use common::nets::{LARGE, Nets};
-use facialads_vision::{Error, FaceAnalyzer, runtime::library_version};
+use facialads_vision::{
+    Device, Error, FaceAnalyzer, FaceOptions,
+    runtime::{LoadOptions, library_version},
+};
 
 #[test]
 fn a_missing_or_foreign_library_is_an_error_that_says_what_to_do() {
@@ -14,7 +17,8 @@ fn a_missing_or_foreign_library_is_an_error_that_says_what_to_do() {
     for library in [nets.0.path().join("missing.so"), foreign] {
         // SAFETY: the only test of this process, and no other thread reads the environment.
         unsafe { std::env::set_var("ORT_DYLIB_PATH", &library) };
-        let error = FaceAnalyzer::new(&nets.options(&[LARGE])).err().unwrap();
+        let load = LoadOptions { device: Device::Cpu, ..LoadOptions::default() };
+        let error = FaceAnalyzer::new(&FaceOptions { load, ..nets.options(&[LARGE]) }).err().unwrap();
         assert!(matches!(error, Error::Library { .. }), "{error}");
         let text = error.to_string();
         assert!(text.contains(library.to_str().unwrap()) && text.contains("facialads doctor"), "{text}");

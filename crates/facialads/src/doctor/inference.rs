@@ -1,8 +1,8 @@
-//! ONNX Runtime and the models.
+//! The runtimes and the models.
 
 use super::Finding;
 use facialads_models::{ModelStatus, State};
-use facialads_vision::runtime::{library_providers, library_version};
+use facialads_vision::runtime::{library_providers, library_version, openvino_info};
 use std::path::Path;
 
 /// `--dir` for a folder that is not the default one.
@@ -12,7 +12,7 @@ fn install(dir: &Path, what: &str) -> String {
 
 pub fn findings() -> Vec<Finding> {
     let dir = facialads_vision::models_dir();
-    let mut findings = vec![library(&dir)];
+    let mut findings = vec![library(&dir), openvino(&dir)];
     match facialads_models::status(&dir) {
         Ok(models) => findings.extend(models.iter().map(|model| finding(model, &dir))),
         Err(error) => findings.push(Finding::missing("Models", error.to_string(), install(&dir, ""))),
@@ -32,6 +32,30 @@ fn library(dir: &Path) -> Finding {
                 None => install(dir, "--library"),
             };
             Finding::missing("ONNX Runtime", error.to_string(), mend)
+        }
+    }
+}
+
+/// OpenVINO is a choice: without it ONNX Runtime does the same.
+fn openvino(dir: &Path) -> Finding {
+    match openvino_info() {
+        Ok(info) => {
+            let devices: Vec<String> = info
+                .devices
+                .iter()
+                .map(|(name, full)| if full.is_empty() { name.clone() } else { format!("{name} ({full})") })
+                .collect();
+            Finding::ok("OpenVINO", format!("{}, finds {}", info.version, devices.join(", ")))
+        }
+        Err(error) => {
+            let mend = match std::env::var_os("OPENVINO_LIB_PATH").filter(|path| !path.is_empty()) {
+                Some(_) => {
+                    "unset OPENVINO_LIB_PATH, or point it at the folder of libopenvino_c.so 2025.1 or later"
+                        .to_owned()
+                }
+                None => install(dir, "--library"),
+            };
+            Finding::note("OpenVINO", format!("{error}; ONNX Runtime stands in"), Some(&mend))
         }
     }
 }

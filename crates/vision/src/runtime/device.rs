@@ -4,9 +4,10 @@ use std::{fmt, str::FromStr};
 /// Where a network runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Device {
-    /// The fastest that works.
+    /// The first that works of OpenVINO and ONNX Runtime, both on the CPU.
     #[default]
     Auto,
+    /// ONNX Runtime on the CPU.
     Cpu,
     /// An NVIDIA GPU by its number.
     Cuda(u32),
@@ -16,11 +17,22 @@ pub enum Device {
 }
 
 impl Device {
-    /// What to try, in order, when this device is asked for.
-    pub(crate) fn candidates(&self) -> Vec<Self> {
+    /// What to try, in order, when this device is asked for. `openvino`: whether there is an OpenVINO to be tried unasked.
+    pub(super) fn candidates(&self, openvino: bool) -> Vec<Self> {
+        let second = Self::OpenVino("CPU".into());
+        let asked = (!matches!(self, Self::Auto)).then(|| self.clone());
+        let unasked = (openvino && !matches!(self, Self::Cpu) && *self != second).then_some(second);
+        let last = (*self != Self::Cpu).then_some(Self::Cpu);
+        asked.into_iter().chain(unasked).chain(last).collect()
+    }
+
+    /// For sentences: "OpenVINO on the CPU".
+    pub(super) fn in_words(&self) -> String {
         match self {
-            Self::Auto | Self::Cpu => vec![Self::Cpu],
-            other => vec![other.clone(), Self::Cpu],
+            Self::Auto => "what works".to_owned(),
+            Self::Cpu => "the CPU".to_owned(),
+            Self::OpenVino(name) => format!("OpenVINO on the {name}"),
+            other => other.to_string(),
         }
     }
 }

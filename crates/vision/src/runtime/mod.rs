@@ -4,24 +4,23 @@
 
 mod counter;
 mod device;
-mod library;
 mod onnx;
+mod openvino;
 mod pattern;
-mod providers;
 mod registry;
 mod tensor;
 
 pub(crate) use counter::count_on_people;
 pub use counter::inference_calls;
 pub use device::Device;
-pub use library::{library_candidates, library_version};
-pub use pattern::run_on_pattern;
-pub use providers::library_providers;
+pub use onnx::{library_candidates, library_providers, library_version};
+pub use openvino::{OpenVinoInfo, openvino_candidates, openvino_info};
+pub use pattern::{PatternRun, run_on_pattern};
 pub use registry::LoadOptions;
 pub(crate) use registry::load;
 pub use tensor::Tensor;
 
-use crate::Result;
+use crate::{Error, Result};
 use std::{path::Path, sync::Arc};
 
 /// Something that can load networks.
@@ -38,6 +37,14 @@ pub trait Runtime: Send + Sync {
 /// A loaded network. Shared between threads; runs wait for one another.
 pub trait Network: Send + Sync {
     fn describe(&self) -> &Description;
+    /// Makes ready for inputs of a shape, so that the first run takes no longer than the others. Slow: never on a streaming
+    /// thread.
+    ///
+    /// # Errors
+    /// The device cannot run the network, or not with this shape.
+    fn prepare(&self, _shape: &[usize]) -> Result<()> {
+        Ok(())
+    }
     /// Runs a batch: the first dimension of `shape` and of every output counts pictures. Outputs come in the order of
     /// [`Description::outputs`] and replace what `outputs` held, whose memory is used again: give the same one to each run.
     ///
@@ -56,6 +63,28 @@ pub struct Description {
     pub device: String,
     pub inputs: Vec<Port>,
     pub outputs: Vec<Port>,
+}
+
+impl Description {
+    /// Refuses what no decoder could use.
+    fn check(&self, file: &Path) -> Result<()> {
+        let fail = |problem: String| Err(Error::Load { path: file.to_owned(), problem });
+        let [input] = self.inputs.as_slice() else {
+            return fail(format!("it has {} inputs, 1 expected", self.inputs.len()));
+        };
+        match self.outputs.iter().chain([input]).find(|port| !port.float) {
+            Some(wrong) => fail(format!("{wrong}: only float32 inputs and outputs are supported")),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the input can have this shape.
+    fn takes(&self, shape: &[usize]) -> bool {
+        self.inputs.first().is_some_and(|port| {
+            port.shape.len() == shape.len()
+                && port.shape.iter().zip(shape).all(|(own, given)| own.is_none_or(|own| own == *given))
+        })
+    }
 }
 
 /// A named tensor at a network's edge.

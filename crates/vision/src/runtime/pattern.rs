@@ -1,20 +1,59 @@
-use super::{LoadOptions, Tensor, load};
+use super::{Description, LoadOptions, Network, Tensor, load};
 use crate::Result;
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
-/// Loads an ONNX file and runs it on `pictures` equal pictures that show nobody, so that its numbers can be compared with
-/// recorded ones. Takes no pixels from the caller, hence no permit. Returns the outputs by name.
+/// A network and pictures that show nobody, so that its numbers can be compared with recorded ones, and its speed measured.
+/// Takes no pixels from the caller, hence no permit.
 ///
 /// The picture: 3 x `side` x `side` values `((7x + 13y + 29c) * (x + 2y + 5) / 64) mod 256` for channel c, row y, column x,
 /// divided in whole numbers; not normalised.
+pub struct PatternRun {
+    network: Arc<dyn Network>,
+    note: Option<String>,
+    shape: [usize; 4],
+    values: Vec<f32>,
+    outputs: Vec<Tensor>,
+}
+
+impl PatternRun {
+    /// Loads an ONNX file, to be run on `pictures` equal pictures at once.
+    ///
+    /// # Errors
+    /// The file is missing or damaged, no runtime can be opened, or the device cannot start.
+    pub fn load(options: &LoadOptions, file: &Path, side: usize, pictures: usize) -> Result<Self> {
+        let shape = [pictures, 3, side, side];
+        let loaded = load(file, options, &shape)?;
+        let values = pattern(side).repeat(pictures);
+        Ok(Self { network: loaded.network, note: loaded.note, shape, values, outputs: Vec::new() })
+    }
+
+    pub fn describe(&self) -> &Description {
+        self.network.describe()
+    }
+    /// Why it is not on the wanted device.
+    pub fn note(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+
+    /// The outputs, in the order of the description's.
+    ///
+    /// # Errors
+    /// The size is one that the network does not take, or the runtime failed.
+    pub fn run(&mut self) -> Result<&[Tensor]> {
+        self.network.run(&self.shape, &self.values, &mut self.outputs)?;
+        Ok(&self.outputs)
+    }
+}
+
+/// Loads a network where it runs best and runs it once, see [`PatternRun`]. Returns the outputs by name.
 ///
 /// # Errors
-/// The file is missing or damaged, ONNX Runtime cannot be opened, or the size is one that the network does not take.
+/// As [`PatternRun::load`] and [`PatternRun::run`].
 pub fn run_on_pattern(file: &Path, side: usize, pictures: usize) -> Result<Vec<(String, Tensor)>> {
-    let network = load(file, &LoadOptions::default())?.network;
-    let mut outputs = Vec::new();
-    network.run(&[pictures, 3, side, side], &pattern(side).repeat(pictures), &mut outputs)?;
-    Ok(network.describe().outputs.iter().map(|port| port.name.clone()).zip(outputs).collect())
+    let mut run = PatternRun::load(&LoadOptions::default(), file, side, pictures)?;
+    run.run()?;
+    let names = run.network.describe().outputs.iter().map(|port| port.name.clone());
+    Ok(names.zip(run.outputs).collect())
 }
 
 fn pattern(side: usize) -> Vec<f32> {

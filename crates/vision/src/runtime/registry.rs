@@ -1,7 +1,11 @@
 //! Elements that name the same model and device share one network.
 
-use super::{Device, Network, Runtime, onnx::OnnxRuntime};
-use crate::Result;
+use super::{
+    Device, Network, Runtime,
+    onnx::OnnxRuntime,
+    openvino::{OpenVino, openvino_candidates},
+};
+use crate::{Error, Result};
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
@@ -43,30 +47,33 @@ struct Key {
 
 static NETWORKS: LazyLock<Mutex<HashMap<Key, Weak<dyn Network>>>> = LazyLock::new(Mutex::default);
 
-/// Loads an ONNX file, or returns the network that another element has already loaded from it.
+/// Loads an ONNX file, or returns the network that another element has already loaded from it. It is ready for inputs of the
+/// shape `first`, if it takes such.
+///
+/// With [`Device::Auto`] the next candidate is tried whatever is wrong with one; with a certain device only if `fallback` says so.
 ///
 /// # Errors
-/// The file is missing or damaged, ONNX Runtime cannot be opened, or (without `fallback`) the device cannot start.
-pub(crate) fn load(file: &Path, options: &LoadOptions) -> Result<Loaded> {
-    let mut note = None;
-    let mut last = None;
-    for device in options.device.candidates() {
-        match on_device(file, &device, &options.instance) {
-            Ok(network) => return Ok(Loaded { network, note }),
-            Err(e @ crate::Error::Device { .. }) if options.fallback => {
-                note = Some(format!("{e}; running on the CPU instead"));
-                last = Some(e);
+/// The file is missing or damaged, no runtime's library can be opened, or (without `fallback`) the device cannot start.
+pub(crate) fn load(file: &Path, options: &LoadOptions, first: &[usize]) -> Result<Loaded> {
+    let mut candidates = options.device.candidates(!openvino_candidates().is_empty()).into_iter().peekable();
+    let mut problems: Vec<String> = Vec::new();
+    while let Some(device) = candidates.next() {
+        let another = candidates.peek().is_some() && (options.fallback || options.device == Device::Auto);
+        match on_device(file, &device, &options.instance, first) {
+            Ok(network) => {
+                let note = (!problems.is_empty())
+                    .then(|| format!("{}; running on {} instead", problems.join("; "), device.in_words()));
+                return Ok(Loaded { network, note });
             }
-            Err(e) => return Err(e),
+            Err(e) if !another || matches!(e, Error::Read { .. }) => return Err(e),
+            Err(e) => problems.push(e.to_string()),
         }
     }
-    Err(last.unwrap_or_else(|| crate::Error::Device {
-        device: options.device.to_string(),
-        reason: "no runtime knows it".into(),
-    }))
+    // No device is without candidates.
+    Err(Error::Device { device: options.device.to_string(), reason: "no runtime knows it".into() })
 }
 
-fn on_device(file: &Path, device: &Device, instance: &str) -> Result<Arc<dyn Network>> {
+fn on_device(file: &Path, device: &Device, instance: &str, first: &[usize]) -> Result<Arc<dyn Network>> {
     let key = Key {
         file: file.canonicalize().unwrap_or_else(|_| file.to_owned()),
         modified: file.metadata().and_then(|m| m.modified()).ok(),
@@ -78,7 +85,15 @@ fn on_device(file: &Path, device: &Device, instance: &str) -> Result<Arc<dyn Net
     if let Some(network) = networks.get(&key).and_then(Weak::upgrade) {
         return Ok(network);
     }
-    let network = OnnxRuntime.load(file, device)?;
+    let runtime: &dyn Runtime = match device {
+        Device::OpenVino(_) => &OpenVino,
+        _ => &OnnxRuntime,
+    };
+    let network = runtime.load(file, device)?;
+    // A description that does not fit has a better message coming.
+    if network.describe().takes(first) {
+        network.prepare(first)?;
+    }
     networks.retain(|_, weak| weak.strong_count() > 0);
     networks.insert(key, Arc::downgrade(&network));
     Ok(network)

@@ -1,11 +1,19 @@
 //! ONNX Runtime, on the CPU.
 
-use super::{Description, Device, Network, Port, Runtime, Tensor, library};
+mod call;
+mod library;
+mod providers;
+
+pub use library::{library_candidates, library_version};
+pub use providers::library_providers;
+
+use super::{Description, Device, Network, Port, Runtime, Tensor};
 use crate::{Error, Result};
+use call::Call;
 use ort::{
     environment::Environment,
     session::{Session, builder::SessionBuilder},
-    value::{TensorElementType, TensorRef, ValueType},
+    value::{TensorElementType, ValueType},
 };
 use std::{
     path::Path,
@@ -16,7 +24,7 @@ pub(super) struct OnnxRuntime;
 
 impl Runtime for OnnxRuntime {
     fn name(&self) -> String {
-        library::library_version().map_or_else(|_| "ONNX Runtime".into(), |v| format!("ONNX Runtime {v}"))
+        library_version().map_or_else(|_| "ONNX Runtime".into(), |v| format!("ONNX Runtime {v}"))
     }
 
     fn load(&self, file: &Path, device: &Device) -> Result<Arc<dyn Network>> {
@@ -38,13 +46,9 @@ impl Runtime for OnnxRuntime {
             inputs: session.inputs().iter().map(|i| port(i.name(), i.dtype())).collect(),
             outputs: session.outputs().iter().map(|o| port(o.name(), o.dtype())).collect(),
         };
-        let [input] = description.inputs.as_slice() else {
-            return Err(fail(format!("it has {} inputs, 1 expected", description.inputs.len())));
-        };
-        if let Some(wrong) = description.outputs.iter().chain([input]).find(|port| !port.float) {
-            return Err(fail(format!("{wrong}: only float32 inputs and outputs are supported")));
-        }
-        Ok(Arc::new(OnnxNetwork { session: Mutex::new(session), description }))
+        description.check(file)?;
+        let call = Mutex::new(Call::new(session).map_err(fail)?);
+        Ok(Arc::new(OnnxNetwork { call, description }))
     }
 }
 
@@ -71,7 +75,7 @@ fn port(name: &str, kind: &ValueType) -> Port {
 }
 
 struct OnnxNetwork {
-    session: Mutex<Session>,
+    call: Mutex<Call>,
     description: Description,
 }
 
@@ -87,20 +91,10 @@ impl Network for OnnxNetwork {
     }
 
     fn run(&self, shape: &[usize], values: &[f32], outputs: &mut Vec<Tensor>) -> Result<()> {
-        let view = TensorRef::from_array_view((shape.to_vec(), values)).map_err(|e| self.failed(e))?;
-        let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
-        let results = session.run(ort::inputs![view]).map_err(|e| self.failed(e))?;
-        outputs.resize_with(self.description.outputs.len(), Tensor::default);
-        for (port, output) in self.description.outputs.iter().zip(outputs) {
-            let value = results.get(&port.name).ok_or_else(|| self.failed("an output is missing"))?;
-            let (shape, data) = value.try_extract_tensor::<f32>().map_err(|e| self.failed(e))?;
-            let shape: Vec<usize> = shape.iter().map(|n| usize::try_from(*n).unwrap_or(0)).collect();
-            let values = output.reshape(&shape);
-            if values.len() != data.len() {
-                return Err(self.failed("an output has an odd shape"));
-            }
-            values.copy_from_slice(data);
-        }
-        Ok(())
+        self.call
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .run(shape, values, outputs)
+            .map_err(|e| self.failed(e))
     }
 }

@@ -1,0 +1,182 @@
+//! OpenVINO as the runtime: the same numbers as ONNX Runtime, and what happens where it cannot be used.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use common::onnx_runtime;
+use facialads_vision::{
+    Device, Error,
+    runtime::{LoadOptions, PatternRun, Tensor, openvino_info},
+    spec::models_dir,
+};
+use std::path::Path;
+
+/// Largest difference allowed, of a value or of its relation to the value where that is larger than 1.
+const TOLERANCE: f32 = 1e-3;
+
+fn openvino() -> bool {
+    match openvino_info() {
+        Ok(_) => onnx_runtime(),
+        Err(e) => {
+            facialads_testkit::skip(&format!("no OpenVINO (run `make setup`): {e}"));
+            false
+        }
+    }
+}
+
+fn on(device: &str, fallback: bool) -> LoadOptions {
+    LoadOptions { device: device.parse::<Device>().unwrap(), fallback, instance: String::new() }
+}
+
+fn installed(model: &str) -> Option<std::path::PathBuf> {
+    let path = models_dir().join(format!("{model}.onnx"));
+    if !path.is_file() {
+        facialads_testkit::skip(&format!("{model} is not installed"));
+        return None;
+    }
+    Some(path)
+}
+
+fn largest_difference(a: &Tensor, b: &Tensor) -> f32 {
+    assert_eq!(a.shape(), b.shape());
+    let difference = |(a, b): (&f32, &f32)| (a - b).abs() / b.abs().max(1.0);
+    // A NaN is the largest.
+    a.data()
+        .iter()
+        .zip(b.data())
+        .map(difference)
+        .fold(0.0, |most, d| if d > most || d.is_nan() { d } else { most })
+}
+
+fn assert_same(device: &str, file: &Path, side: usize, pictures: usize) {
+    let load = |device| PatternRun::load(&on(device, false), file, side, pictures).unwrap();
+    let (mut ours, mut theirs) = (load(device), load("cpu"));
+    assert_eq!(
+        (&ours.describe().inputs, &ours.describe().outputs),
+        (&theirs.describe().inputs, &theirs.describe().outputs)
+    );
+    let ports = theirs.describe().outputs.clone();
+    for (port, (ours, theirs)) in ports.iter().zip(ours.run().unwrap().iter().zip(theirs.run().unwrap())) {
+        let difference = largest_difference(ours, theirs);
+        assert!(
+            difference <= TOLERANCE,
+            "{} {side} x{pictures}: {port} differs by {difference}",
+            file.display()
+        );
+    }
+}
+
+#[test]
+fn every_default_network_gives_onnx_runtimes_numbers() {
+    if !openvino() {
+        return;
+    }
+    let sizes: [(&str, &[usize]); 7] = [
+        ("yunet", &[640, 320, 416]),
+        ("ssd-mobilenet-v1", &[512]),
+        ("tiny-face", &[416, 608]),
+        ("age-gender", &[112]),
+        ("expression", &[112]),
+        ("landmarks-68-tiny", &[112]),
+        ("efficientnet-lite0", &[224]),
+    ];
+    for (model, sides) in sizes {
+        let Some(file) = installed(model) else { continue };
+        sides.iter().for_each(|side| assert_same("openvino:cpu", &file, *side, 1));
+    }
+}
+
+#[test]
+fn batches_of_every_size_give_onnx_runtimes_numbers() {
+    if !openvino() {
+        return;
+    }
+    for model in ["age-gender", "expression", "landmarks-68-tiny"] {
+        let Some(file) = installed(model) else { continue };
+        [2, 13].iter().for_each(|pictures| assert_same("openvino:cpu", &file, 112, *pictures));
+        // Not called CPU: put together from batches of 8, 4, 2 and 1.
+        [2, 3, 15].iter().for_each(|pictures| assert_same("openvino:auto", &file, 112, *pictures));
+    }
+}
+
+#[test]
+fn the_best_device_is_openvino_where_it_is_there() {
+    if !openvino() {
+        return;
+    }
+    let Some(file) = installed("age-gender") else { return };
+    let device = |text| {
+        let run = PatternRun::load(&on(text, false), &file, 112, 1).unwrap();
+        assert_eq!(run.note(), None);
+        run.describe().device.clone()
+    };
+    assert_eq!((device("auto").as_str(), device("cpu").as_str()), ("openvino:CPU", "cpu"));
+}
+
+#[test]
+fn a_device_that_openvino_does_not_find_falls_back_to_its_cpu_or_is_an_error() {
+    if !openvino() {
+        return;
+    }
+    let Some(file) = installed("age-gender") else { return };
+    let run = PatternRun::load(&on("openvino:xpu", true), &file, 112, 1).unwrap();
+    assert_eq!(run.describe().device, "openvino:CPU");
+    let note = run.note().unwrap();
+    assert!(note.contains("openvino:XPU") && note.contains("finds only CPU"), "{note}");
+    assert!(note.ends_with("running on OpenVINO on the CPU instead"), "{note}");
+    let error = PatternRun::load(&on("openvino:xpu", false), &file, 112, 1).err().unwrap();
+    assert!(matches!(error, Error::Device { .. }), "{error}");
+}
+
+#[test]
+fn a_damaged_file_is_named_whichever_runtime_reads_it() {
+    if !openvino() {
+        return;
+    }
+    let Some(whole) = installed("age-gender").map(|file| std::fs::read(file).unwrap()) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("damaged.onnx");
+    for damaged in [&b""[..], b"not an onnx file", &whole[..whole.len() / 2]] {
+        std::fs::write(&file, damaged).unwrap();
+        for (device, fallback) in [("openvino:cpu", false), ("openvino:cpu", true), ("auto", true)] {
+            let error = PatternRun::load(&on(device, fallback), &file, 112, 1).err().unwrap();
+            assert!(matches!(error, Error::Load { .. }), "{error}");
+            assert!(
+                error.to_string().contains("damaged.onnx") && !error.to_string().contains('\n'),
+                "{error}"
+            );
+        }
+    }
+    let error =
+        PatternRun::load(&on("openvino", false), &folder.path().join("gone.onnx"), 112, 1).err().unwrap();
+    assert!(matches!(error, Error::Read { .. }), "{error}");
+}
+
+#[test]
+fn an_input_of_another_size_is_an_error_that_names_both() {
+    if !openvino() {
+        return;
+    }
+    let Some(file) = installed("efficientnet-lite0") else { return };
+    let error =
+        PatternRun::load(&on("openvino:cpu", false), &file, 100, 1).unwrap().run().err().unwrap().to_string();
+    assert!(error.contains("[1, 3, 100, 100]") && error.contains("224"), "{error}");
+}
+
+#[test]
+fn runs_of_several_threads_do_not_disturb_each_other() {
+    if !openvino() {
+        return;
+    }
+    let Some(file) = installed("expression") else { return };
+    let options = on("openvino:cpu", false);
+    let expected: Vec<Vec<f32>> = (1..4)
+        .map(|n| PatternRun::load(&options, &file, 112, n).unwrap().run().unwrap()[0].data().to_vec())
+        .collect();
+    std::thread::scope(|scope| {
+        for (n, expected) in (1..4).zip(&expected) {
+            let mut run = PatternRun::load(&options, &file, 112, n).unwrap();
+            scope.spawn(move || (0..20).for_each(|_| assert_eq!(run.run().unwrap()[0].data(), expected)));
+        }
+    });
+}
