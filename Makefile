@@ -7,7 +7,7 @@ CACHE := $(CURDIR)/.cache
 export FACIALADS_MODELS := $(CACHE)/models
 export ORT_DYLIB_PATH := $(CACHE)/lib/libonnxruntime.so
 
-.PHONY: setup demo test bench eval soak lint doctor clean
+.PHONY: setup demo test bench eval soak lint test-v1_24 doctor clean
 
 setup: ## Everything that building and running needs; quiet when nothing is missing.
 	@PROFILE=$(PROFILE) scripts/setup.sh
@@ -27,6 +27,10 @@ eval: setup ## Quality against labels: out/eval/*.json, the measured part of mod
 
 soak: setup ## Long runs: memory and latency over hours of media.
 	@scripts/soak.sh
+
+test-v1_24: ## The feature v1_24 (GStreamer 1.24 and later) in a Debian 13 root, which it makes. Needs root.
+	@PROFILE=dev scripts/setup.sh
+	@scripts/debian13.sh
 
 lint:
 	@$(CARGO) fmt --check

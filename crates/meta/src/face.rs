@@ -6,7 +6,7 @@
 //! second copy of them travels in a custom meta, `FacialAdsFacesMeta`, one structure field per face. [`Face::read`]
 //! falls back on it; other software needs only the regions.
 
-use crate::custom;
+use crate::{analytics, custom, detection};
 use gst_video::VideoRegionOfInterestMeta;
 use std::ffi::CStr;
 
@@ -142,7 +142,22 @@ pub struct Attention {
 
 impl Face {
     /// Adds this face to a frame of `frame_width` x `frame_height` pixels.
+    ///
+    /// With the feature `v1_24` also to the buffer's `GstAnalyticsRelationMeta`; there the face was seen last at the
+    /// buffer's own timestamp.
     pub fn attach(&self, buffer: &mut gst::BufferRef, frame_width: u32, frame_height: u32) {
+        self.attach_at(buffer, frame_width, frame_height, buffer.pts());
+    }
+
+    /// The same, told the running time of the frame, which is what GStreamer's trackers write.
+    pub fn attach_at(
+        &self,
+        buffer: &mut gst::BufferRef,
+        frame_width: u32,
+        frame_height: u32,
+        now: Option<gst::ClockTime>,
+    ) {
+        let detection = analytics::attach_face(buffer, self, now);
         let params = self.params(frame_width, frame_height);
         let mut kept = gst::Structure::new_empty("face");
         for param in &params {
@@ -150,11 +165,13 @@ impl Face {
         }
         let rect = (self.x, self.y, self.width, self.height);
         let mut region = VideoRegionOfInterestMeta::add(buffer, ROI_TYPE, rect);
-        region.set_id(self.id);
+        // DL Streamer since 2025 knows by this number which region and which object detection are the same.
+        let number = detection.unwrap_or(self.id);
+        region.set_id(number);
         for param in params {
             region.add_param(param);
         }
-        custom::update(buffer, NAME, |all| all.set(kept_as(self.id), kept));
+        custom::update(buffer, NAME, |all| all.set(kept_as(number), kept));
     }
 
     fn params(&self, frame_width: u32, frame_height: u32) -> Vec<gst::Structure> {
@@ -208,6 +225,7 @@ impl Face {
             return None;
         }
         let kept = kept.and_then(|all| all.get::<gst::Structure>(kept_as(region.id())).ok());
+        let kept = kept.filter(|kept| is_of(kept, region.rect()));
         let param = |name: &str| {
             let own = region.param(name).map(ToOwned::to_owned);
             own.or_else(|| kept.as_ref()?.get::<gst::Structure>(name).ok())
@@ -230,11 +248,44 @@ impl Face {
     }
 }
 
+/// Whether what was kept is about this region: regions of others may have the same number. However the picture was
+/// scaled since, the box begins at the same part of the way to its end; a pixel is rounding.
+fn is_of(kept: &gst::StructureRef, (x, y, width, height): (u32, u32, u32, u32)) -> bool {
+    let Ok(detection) = kept.get::<gst::Structure>("detection") else { return false };
+    let agrees = |least: &str, most: &str, start: u32, length: u32| {
+        let (Ok(least), Ok(most)) = (detection.get::<f64>(least), detection.get::<f64>(most)) else {
+            return false;
+        };
+        let end = f64::from(start) + f64::from(length);
+        (least * end - f64::from(start) * most).abs() <= 1.5 * most
+    };
+    agrees("x_min", "x_max", x, width) && agrees("y_min", "y_max", y, height)
+}
+
 fn kept_as(id: i32) -> String {
     format!("face{id}")
 }
 
+/// Lower bounds in years, and the names under which bands of age travel. Below the first is "age-under-25".
+const BANDS: [(f64, &str); 5] = [
+    (55.0, "age-55-plus"),
+    (45.0, "age-45-54"),
+    (35.0, "age-35-44"),
+    (25.0, "age-25-34"),
+    (f64::NEG_INFINITY, "age-under-25"),
+];
+
 impl Age {
+    /// All bands, youngest first.
+    pub const BANDS: [&str; 5] = ["age-under-25", "age-25-34", "age-35-44", "age-45-54", "age-55-plus"];
+
+    /// The band that this age falls in, one of [`Self::BANDS`]; `None` for an age that is no number.
+    pub fn band(&self) -> Option<&'static str> {
+        let years = self.years;
+        let band = BANDS.iter().find(|(least, _)| years >= *least).map(|(_, name)| *name);
+        band.filter(|_| years.is_finite())
+    }
+
     /// Years as a label, the way DL Streamer writes an age.
     pub fn label(&self) -> String {
         format!("{:.0}", self.years)
@@ -310,12 +361,8 @@ impl Attention {
     }
 }
 
-/// Removes every region of type "face", what we keep about them, and nothing else.
+/// Removes every region and every object detection of type "face", what is known about them, and nothing else.
 pub fn remove_all(buffer: &mut gst::BufferRef) {
-    custom::remove_where(buffer, |meta| {
-        meta.as_meta_ref()
-            .downcast_ref::<VideoRegionOfInterestMeta>()
-            .is_some_and(|region| region.roi_type() == ROI_TYPE)
-    });
+    detection::remove(buffer, ROI_TYPE);
     custom::remove(buffer, NAME);
 }

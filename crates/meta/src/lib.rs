@@ -3,6 +3,8 @@
 //! | what | carried by | module |
 //! |---|---|---|
 //! | a face and its attributes | one `GstVideoRegionOfInterestMeta` each | [`face`] |
+//! | faces and subject for GStreamer's own analytics elements | one `GstAnalyticsRelationMeta` (feature `v1_24`) | [`analytics`] |
+//! | what other elements detected | both of these | [`detection`] |
 //! | whether the audience may be targeted by profile now | custom meta `FacialAdsAudienceMeta` | [`audience`] |
 //! | the programme's subject | custom meta `FacialAdsSubjectMeta` | [`subject`] |
 //! | consent | custom meta `FacialAdsConsentMeta` | [`consent`] |
@@ -11,9 +13,11 @@
 //!
 //! Call [`init`] once after `gst::init` and before any of these is used; the plugin does so for itself.
 
+pub mod analytics;
 pub mod audience;
 pub mod consent;
 mod custom;
+pub mod detection;
 pub mod event;
 pub mod face;
 pub mod json;
@@ -21,6 +25,7 @@ pub mod subject;
 
 pub use audience::{Audience, Targeting};
 pub use consent::Stamp;
+pub use detection::Detection;
 pub use face::{Age, Attention, Class, Emotion, Face, Gender, Label};
 pub use json::to_json;
 pub use subject::{Subject, SubjectClass};
@@ -37,8 +42,10 @@ pub fn init() {
 }
 
 /// Takes everything that describes people or the picture off a buffer whose picture was replaced: faces, verdict,
-/// consent, subject and closed captions. Regions of other types than "face" stay.
+/// consent, subject, closed captions and the whole `GstAnalyticsRelationMeta` (feature `v1_24`). Regions of other types
+/// than "face" stay.
 pub fn strip(buffer: &mut gst::BufferRef) {
+    analytics::remove_all(buffer);
     face::remove_all(buffer);
     audience::remove(buffer);
     consent::remove(buffer);

@@ -4,7 +4,7 @@
 //! `id` string, `name` string, `confidence` double; `shot` uint64, `shot-start` uint64 (running time in ns), `safety`
 //! array of strings. It follows copies, conversion and scaling, and is left behind by everything else.
 
-use crate::custom;
+use crate::{analytics, custom};
 use std::ffi::CStr;
 
 /// Name of the custom meta.
@@ -55,6 +55,7 @@ impl SubjectClass {
 impl Subject {
     /// Writes the subject on a buffer, replacing any that is there.
     pub fn attach(&self, buffer: &mut gst::BufferRef) {
+        analytics::attach_subject(buffer, self, Self::read(buffer).as_ref());
         custom::replace(buffer, NAME, |structure| {
             structure.set("taxonomy", &self.taxonomy);
             structure.set("classes", gst::Array::new(self.classes.iter().map(SubjectClass::to_structure)));

@@ -20,6 +20,7 @@ pub mod face;
 pub mod frame;
 pub mod geometry;
 mod model;
+mod pool;
 pub mod preprocess;
 mod runs;
 pub mod runtime;

@@ -78,7 +78,8 @@ impl Crops {
 ///
 /// Times (`now`) are running time. Frames may change their size at any time.
 pub struct FaceAnalyzer {
-    detector: Detector,
+    /// `None` where faces are found elsewhere.
+    detector: Option<Detector>,
     age_gender: AgeGender,
     expression: Option<Expression>,
     notes: Vec<String>,
@@ -101,14 +102,17 @@ impl FaceAnalyzer {
     /// A model is missing, damaged or unfit, ONNX Runtime cannot be opened, or the device cannot start.
     pub fn new(options: &FaceOptions) -> Result<Self> {
         let load = &options.load;
-        let detector = Detector::load(options.detector.as_deref(), options.threshold, load)?;
-        let detector = match options.detector_size {
-            Some(side) => detector.sized(side)?,
-            None => detector,
+        let detector = || {
+            let detector = Detector::load(options.detector.as_deref(), options.threshold, load)?;
+            match options.detector_size {
+                Some(side) => detector.sized(side),
+                None => Ok(detector),
+            }
         };
+        let detector = options.detect.then(detector).transpose()?;
         let age_gender = AgeGender::load(&options.age_gender, load)?;
         let expression = options.expression.as_deref().map(|m| Expression::load(m, load)).transpose()?;
-        let mut notes = detector.notes().to_vec();
+        let mut notes = detector.as_ref().map_or_else(Vec::new, |detector| detector.notes().to_vec());
         notes.extend(age_gender.note().map(str::to_owned));
         notes.extend(expression.as_ref().and_then(Expression::note).map(str::to_owned));
         Ok(Self {
@@ -127,9 +131,9 @@ impl FaceAnalyzer {
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
-    /// Name of the detection model, for metadata.
+    /// Name of the detection model, for metadata; "upstream" where faces are found elsewhere.
     pub fn detector_model(&self) -> &str {
-        self.detector.name()
+        self.detector.as_ref().map_or("upstream", Detector::name)
     }
     /// Name of the age and gender model, for metadata.
     pub fn age_gender_model(&self) -> &str {
@@ -149,17 +153,19 @@ impl FaceAnalyzer {
         self.people.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Streaming thread: the frame as the detector wants it.
+    /// Streaming thread: the frame as the detector wants it; without a detector nothing of it.
     pub fn shrink(&self, frame: &Frame) -> DetectorInput {
         let generation = self.people().generation;
-        let mut input = self.detector.shrink(frame);
+        let nothing = || DetectorInput::nothing_of(frame);
+        let mut input = self.detector.as_ref().map_or_else(nothing, |detector| detector.shrink(frame));
         input.generation = generation;
         input
     }
 
     /// Worker: finds the faces whose centre lies in `zone` and updates the tracks. Returns how many there are.
     ///
-    /// `now`: running time of the frame that `input` was made of.
+    /// `now`: running time of the frame that `input` was made of. Without a detector ([`FaceOptions::detect`]) the tracks
+    /// stay as they are.
     ///
     /// # Errors
     /// The network failed, or [`crate::Error::Stale`]: consent ended before or meanwhile, and nothing was learned.
@@ -171,8 +177,9 @@ impl FaceAnalyzer {
         now: Duration,
     ) -> Result<usize> {
         let generation = self.begin(permit.epoch(), Some(input.generation))?;
-        self.people().stats.inference_calls += self.detector.passes();
-        let found = self.detector.detect(permit, input)?;
+        let Some(detector) = &self.detector else { return Ok(self.count(now)) };
+        self.people().stats.inference_calls += detector.passes();
+        let found = detector.detect(permit, input)?;
         let (width, height) = input.frame_size();
         let observations: Vec<Observation> =
             found.iter().map(|face| Observation::of_frame(face, width, height)).collect();

@@ -4,7 +4,8 @@ use crate::{
     Frame, Rect, Result,
     decode::{self, Candidates, Detection, DetectionDecoder},
     model::Model,
-    preprocess::{Placement, picture},
+    pool::Pool,
+    preprocess::{Picture, Placement},
     runs::Runs,
     runtime::LoadOptions,
     spec::{self, Role, SecondPass},
@@ -31,6 +32,7 @@ pub struct Detector {
     notes: Vec<String>,
     /// Memory of detections that are not going on at the moment: as many as ever went on at once.
     scratch: Mutex<Vec<Scratch>>,
+    pictures: Pool<Vec<Pass>>,
 }
 
 /// What a detection works in.
@@ -44,21 +46,41 @@ struct Scratch {
     gone: Vec<bool>,
 }
 
-/// A frame made small for the detector. Holds no reference to the frame.
+/// A frame made small for the detector. Holds no reference to the frame; is wiped when it is dropped, and its memory used
+/// for the next frame.
 pub struct DetectorInput {
     frame: (u32, u32),
     passes: Vec<Pass>,
     /// Which memory it belongs to; see [`super::FaceAnalyzer`].
     pub(super) generation: u64,
+    pool: Pool<Vec<Pass>>,
 }
 
+#[derive(Default)]
 struct Pass {
-    placement: Placement,
-    values: Vec<f32>,
+    picture: Picture,
     second: Option<SecondPass>,
 }
 
+impl Drop for DetectorInput {
+    fn drop(&mut self) {
+        let mut passes = std::mem::take(&mut self.passes);
+        passes.iter_mut().for_each(|pass| pass.picture.wipe());
+        self.pool.give_back(passes);
+    }
+}
+
 impl DetectorInput {
+    /// For an analyzer that has no detector.
+    pub(super) fn nothing_of(frame: &Frame) -> Self {
+        Self {
+            frame: (frame.width(), frame.height()),
+            passes: Vec::new(),
+            generation: 0,
+            pool: Pool::default(),
+        }
+    }
+
     /// Width and height of the frame.
     pub(super) fn frame_size(&self) -> (f32, f32) {
         (self.frame.0 as f32, self.frame.1 as f32)
@@ -89,7 +111,15 @@ impl Detector {
         notes.extend(model.note().map(str::to_owned));
         let threshold = threshold.or(model.spec().threshold).unwrap_or_else(|| decoder.default_threshold());
         let iou = model.spec().iou.unwrap_or_else(|| decoder.default_iou());
-        Ok(Self { model, decoder, threshold, iou, notes, scratch: Mutex::default() })
+        Ok(Self {
+            model,
+            decoder,
+            threshold,
+            iou,
+            notes,
+            scratch: Mutex::default(),
+            pictures: Pool::default(),
+        })
     }
 
     /// The same with a larger or smaller picture: `side` pixels along the longer side, rounded up to what the network can
@@ -121,15 +151,18 @@ impl Detector {
 
     /// The frame as the network wants it.
     pub fn shrink(&self, frame: &Frame) -> DetectorInput {
-        let input = &self.model.spec().input;
-        let second = self.model.spec().second_pass;
-        let pass = |second: Option<SecondPass>| {
+        let spec = self.model.spec();
+        let mut passes = self.pictures.take();
+        let seconds = std::iter::once(None).chain(spec.second_pass.map(Some));
+        passes.resize_with(seconds.clone().count(), Pass::default);
+        for (pass, second) in passes.iter_mut().zip(seconds) {
             let part = second.map_or(1.0, |s| s.scale);
-            let placement = Placement::of_frame(frame.width(), frame.height(), input, part);
-            Pass { values: picture(frame, &placement, input), placement, second }
-        };
-        let passes = std::iter::once(pass(None)).chain(second.map(|s| pass(Some(s)))).collect();
-        DetectorInput { frame: (frame.width(), frame.height()), passes, generation: 0 }
+            let placement = Placement::of_frame(frame.width(), frame.height(), &spec.input, part);
+            pass.second = second;
+            pass.picture.make(frame, &placement, &spec.input);
+        }
+        let pool = self.pictures.clone();
+        DetectorInput { frame: (frame.width(), frame.height()), passes, generation: 0, pool }
     }
 
     /// The faces, in pixels of the frame and clipped to it, most confident first. See [`Detector::detect_into`].
@@ -189,9 +222,9 @@ impl Detector {
         longer_side: f32,
         scratch: &mut Scratch,
     ) -> Result<()> {
-        let size = (pass.placement.out_width, pass.placement.out_height);
+        let (size, placement) = (pass.picture.size(), pass.picture.placement());
         let Scratch { runs, candidates, of_pass: found, .. } = scratch;
-        self.model.run_on_people(permit, &pass.values, size, runs)?;
+        self.model.run_on_people(permit, pass.picture.values(), size, runs)?;
         let (outputs, item) = runs.outputs_of(0);
         let threshold = pass.second.and_then(|s| s.threshold).unwrap_or(self.threshold).max(self.threshold);
         self.decoder.candidates(outputs, item, size, threshold, candidates)?;
@@ -199,9 +232,9 @@ impl Detector {
         found.clear();
         found.extend(candidates.kept());
         for face in found.iter_mut() {
-            face.bounds = pass.placement.to_frame(&face.bounds);
+            face.bounds = placement.to_frame(&face.bounds);
             for point in face.points.iter_mut().flatten() {
-                let there = pass.placement.to_frame(&Rect::new(point.0, point.1, 0.0, 0.0));
+                let there = placement.to_frame(&Rect::new(point.0, point.1, 0.0, 0.0));
                 *point = (there.x, there.y);
             }
         }

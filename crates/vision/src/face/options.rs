@@ -6,6 +6,8 @@ use std::time::Duration;
 pub struct FaceOptions {
     /// `None`: `yunet` where installed, else `ssd-mobilenet-v1`.
     pub detector: Option<String>,
+    /// `false`: no detector is loaded; faces are found elsewhere and told by [`super::FaceAnalyzer::observe`].
+    pub detect: bool,
     /// Age and gender.
     pub age_gender: String,
     /// `None`: emotion is not looked at, even where it is allowed.
@@ -33,6 +35,7 @@ impl Default for FaceOptions {
     fn default() -> Self {
         Self {
             detector: None,
+            detect: true,
             age_gender: "age-gender".into(),
             expression: Some("expression".into()),
             load: LoadOptions { fallback: true, ..LoadOptions::default() },

@@ -30,6 +30,14 @@ pub struct CutScratch {
     warp: WarpScratch,
 }
 
+impl CutScratch {
+    /// Overwrites the pixels of faces that it still holds; tables and memory stay.
+    pub fn wipe(&mut self) {
+        self.cut.wipe();
+        self.warp.wipe();
+    }
+}
+
 /// A face's picture as a network wants it. Holds no reference to the frame, and is never printed.
 #[derive(Clone)]
 pub struct Portrait {

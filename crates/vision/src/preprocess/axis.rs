@@ -122,11 +122,12 @@ impl Tap {
         (1.0 - ((on_canvas as f64 + 0.5 - self.centre) / self.reach).abs()).max(0.0) / self.total
     }
 
-    /// First sample in the frame.
-    pub(super) fn first(&self) -> usize {
-        self.start + self.inside.start - self.offset
+    /// Samples in the frame.
+    pub(super) fn range(&self) -> std::ops::Range<usize> {
+        let first = self.start + self.inside.start - self.offset;
+        first..first + self.inside.len()
     }
-    /// Of it and those after it.
+    /// Of each of them.
     pub(super) fn weights(&self) -> impl Iterator<Item = f64> {
         self.inside.clone().map(|i| self.weight_of(i))
     }
@@ -138,7 +139,7 @@ impl Triangle {
             let tap = Tap::new(&side, out);
             let weights: Vec<f32> = tap.weights().map(|w| w as f32).collect();
             let black = if tap.padded { 1.0 - weights.iter().sum::<f32>() } else { 0.0 };
-            (tap.first(), weights, black)
+            (tap.range().start, weights, black)
         };
         Self { taps: (0..side.out).map(tap).collect() }
     }

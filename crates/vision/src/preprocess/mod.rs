@@ -3,6 +3,7 @@
 //! Colour is converted once per output pixel: interpolation and the YUV matrix are both linear, so their order does not
 //! matter, and the output is small where the frame is large.
 
+mod area;
 mod axis;
 mod finish;
 mod placement;
@@ -18,6 +19,7 @@ use crate::{
     Frame,
     spec::{InputSpec, Resize},
 };
+use area::AreaScratch;
 use finish::Finish;
 use twotap::TwoTapScratch;
 
@@ -26,6 +28,7 @@ use twotap::TwoTapScratch;
 #[derive(Default)]
 pub struct Scratch {
     two_tap: TwoTapScratch,
+    area: AreaScratch,
     rows: [Vec<f32>; 3],
     plain: bool,
 }
@@ -35,6 +38,13 @@ impl Scratch {
     /// same numbers.
     pub fn plain() -> Self {
         Self { plain: true, ..Self::default() }
+    }
+
+    /// Overwrites the rows of pixels that it still holds; tables stay.
+    pub fn wipe(&mut self) {
+        self.rows.iter_mut().for_each(|row| row.fill(0.0));
+        self.two_tap.wipe();
+        self.area.wipe();
     }
 }
 
@@ -50,15 +60,12 @@ pub fn picture_into(
 ) {
     let Some(out) = out.get_mut(..placement.values()) else { return };
     let placement = &placement.within(frame);
-    let Scratch { two_tap, rows, plain } = scratch;
+    let Scratch { two_tap, area, rows, plain } = scratch;
     let mut finish = Finish::new(frame, placement, input, rows, out, !*plain && simd());
     match input.resize {
         Resize::Bilinear => twotap::scale(frame, placement, true, two_tap, &mut finish),
         Resize::BilinearLegacy => twotap::scale(frame, placement, false, two_tap, &mut finish),
-        Resize::Antialias => {
-            drop(finish);
-            out.copy_from_slice(&reference::picture(frame, placement, input));
-        }
+        Resize::Antialias => area::scale(frame, placement, area, &mut finish),
     }
 }
 
@@ -79,4 +86,38 @@ pub fn picture(frame: &Frame, placement: &Placement, input: &InputSpec) -> Vec<f
     let mut values = vec![0.0; placement.values()];
     picture_into(frame, placement, input, &mut Scratch::default(), &mut values);
     values
+}
+
+/// A picture together with the memory that it is made in: the next one of the same size allocates nothing.
+#[derive(Default)]
+pub struct Picture {
+    placement: Placement,
+    values: Vec<f32>,
+    scratch: Scratch,
+}
+
+impl Picture {
+    /// Replaces it, see [`picture_into`].
+    pub fn make(&mut self, frame: &Frame, placement: &Placement, input: &InputSpec) {
+        self.placement = *placement;
+        self.values.resize(placement.values(), 0.0);
+        picture_into(frame, placement, input, &mut self.scratch, &mut self.values);
+    }
+
+    pub fn placement(&self) -> &Placement {
+        &self.placement
+    }
+    /// Width and height.
+    pub fn size(&self) -> (usize, usize) {
+        (self.placement.out_width, self.placement.out_height)
+    }
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// Overwrites the pixels.
+    pub fn wipe(&mut self) {
+        self.values.fill(0.0);
+        self.scratch.wipe();
+    }
 }

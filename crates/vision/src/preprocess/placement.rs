@@ -5,7 +5,7 @@ use crate::{
 };
 
 /// A part of a frame, in whole pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Region {
     pub x: usize,
     pub y: usize,
@@ -15,7 +15,7 @@ pub struct Region {
 }
 
 /// How a part of a frame comes to lie on a black canvas, and how the canvas is scaled to the network's input.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Placement {
     pub region: Region,
     /// Where the region's corner lies on the canvas, in frame pixels.

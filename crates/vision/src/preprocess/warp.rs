@@ -23,6 +23,14 @@ pub struct WarpScratch {
     upright: Vec<f32>,
 }
 
+impl WarpScratch {
+    /// Overwrites the pixels that it still holds.
+    pub fn wipe(&mut self) {
+        self.upright.fill(0.0);
+        self.scratch.wipe();
+    }
+}
+
 /// Writes the part of the frame that `to_frame` points at: it takes a position in the output (pixels, 0, 0 the corner of
 /// the first pixel, whose centre is at 0.5, 0.5) to the frame's. Read between four pixels; where the frame is reduced,
 /// from a picture that was made smaller first with a triangle filter, so that nothing aliases. What lies beside the frame

@@ -8,7 +8,8 @@ use crate::{
     Frame, Result,
     decode::{Outputs, classification::Classification},
     model::Model,
-    preprocess::{Placement, picture},
+    pool::Pool,
+    preprocess::{Picture, Placement},
     runs::Runs,
     runtime::LoadOptions,
     spec::Role,
@@ -71,10 +72,16 @@ pub struct SubjectReading {
     pub samples: usize,
 }
 
-/// A frame made small for the classifier. Holds no reference to the frame.
+/// A frame made small for the classifier. Holds no reference to the frame; its memory is used for the next one.
 pub struct ClassifierInput {
-    values: Vec<f32>,
-    size: (usize, usize),
+    picture: Picture,
+    pool: Pool<Picture>,
+}
+
+impl Drop for ClassifierInput {
+    fn drop(&mut self) {
+        self.pool.give_back(std::mem::take(&mut self.picture));
+    }
 }
 
 /// Classifies frames. Shared between a streaming thread and a worker (`Arc<SubjectClassifier>`).
@@ -86,6 +93,7 @@ pub struct SubjectClassifier {
     notes: Vec<String>,
     /// Held for moments only, never during inference.
     memory: Mutex<Memory>,
+    pictures: Pool<Picture>,
     /// The worker's alone, so it never waits for it.
     runs: Mutex<Runs>,
 }
@@ -116,6 +124,7 @@ impl SubjectClassifier {
             map,
             threshold: options.threshold,
             memory: Mutex::new(memory),
+            pictures: Pool::default(),
             runs: Mutex::default(),
         })
     }
@@ -137,8 +146,9 @@ impl SubjectClassifier {
     pub fn shrink(&self, frame: &Frame) -> ClassifierInput {
         let input = &self.model.spec().input;
         let placement = Placement::of_frame(frame.width(), frame.height(), input, 1.0);
-        let size = (placement.out_width, placement.out_height);
-        ClassifierInput { values: picture(frame, &placement, input), size }
+        let mut picture = self.pictures.take();
+        picture.make(frame, &placement, input);
+        ClassifierInput { picture, pool: self.pictures.clone() }
     }
 
     /// Worker: classifies and adds to the window. `now`: running time of the frame.
@@ -173,7 +183,7 @@ impl SubjectClassifier {
 
     fn probabilities(&self, input: &ClassifierInput) -> Result<Vec<f32>> {
         let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
-        self.model.run_on_programme(&input.values, input.size, &mut runs)?;
+        self.model.run_on_programme(input.picture.values(), input.picture.size(), &mut runs)?;
         let (outputs, item) = runs.outputs_of(0);
         self.decoder.decode(outputs, item)
     }

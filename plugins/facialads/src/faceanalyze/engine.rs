@@ -1,12 +1,16 @@
 //! When networks run, and on which thread. In step: here and now. Beside the stream: a worker, which the streaming
 //! thread only hands small pictures to.
 
-use super::{settings::Settings, stats::Stats};
+use super::{
+    settings::Settings,
+    stats::Stats,
+    upstream::{Cadence, DetectorSource},
+};
 use crate::analysis::Worker;
 use facialads_consent::{Demographics, Emotion, Measurement, Permit, Stamp, WallClock, Zone, permit};
 use facialads_vision::{
     Error, FaceAnalyzer, FaceOptions, Frame,
-    face::{Allowed, CropRequest, Crops, DetectorInput},
+    face::{Allowed, CropRequest, Crops, DetectorInput, Observation},
     runtime::LoadOptions,
 };
 use std::{
@@ -30,6 +34,8 @@ pub struct Engine {
     reclassify_interval: u32,
     /// Frames since the last detection.
     since: u32,
+    /// Where faces are found upstream: how often it looks.
+    upstream: Option<Cadence>,
     emotion: bool,
 }
 
@@ -82,6 +88,7 @@ impl Engine {
             inference_interval: settings.inference_interval,
             reclassify_interval: settings.reclassify_interval,
             since: u32::MAX,
+            upstream: (settings.detector == DetectorSource::Upstream).then(Cadence::default),
             emotion: settings.emotion,
         })
     }
@@ -109,12 +116,33 @@ impl Engine {
         }
         self.analyzer.reset();
         self.since = u32::MAX;
+        if let Some(cadence) = &mut self.upstream {
+            cadence.reset();
+        }
+    }
+
+    /// Whether faces are found upstream.
+    pub fn takes_from_upstream(&self) -> bool {
+        self.upstream.is_some()
+    }
+
+    /// Follows the faces that upstream has found in this frame. Runs no network, so it is done here and now.
+    pub fn observe(&mut self, found: &[Observation], look: &Look, stats: &mut Stats) -> Result<(), Error> {
+        let looked = self.upstream.as_mut().is_some_and(|cadence| cadence.looked(!found.is_empty()));
+        let Some(permit) = looked.then(|| permit(Some(look.stamp), 0, look.wall).ok()).flatten() else {
+            return Ok(());
+        };
+        let begun = Instant::now();
+        let result = self.analyzer.observe(&permit, found, look.stamp.zone, look.now).map(drop);
+        let took = begun.elapsed();
+        stats.analysed += 1;
+        account(Done { detection: Some(took), description: None, latency: took, result }, stats)
     }
 
     /// Counts a frame that carries consent, and decides what to do with it. `None`: it need not be mapped.
     pub fn plan(&mut self, look: &Look, stats: &mut Stats) -> Option<Plan> {
         self.since = self.since.saturating_add(1);
-        let detect = self.since >= self.inference_interval;
+        let detect = self.upstream.is_none() && self.since >= self.inference_interval;
         if self.worker.as_ref().is_some_and(|worker| !worker.is_free()) {
             stats.skipped += u64::from(detect);
             return None;
@@ -198,6 +226,7 @@ fn options(settings: &Settings) -> Result<FaceOptions, Error> {
     let expression = name(&settings.emotion_model).or(defaults.expression);
     Ok(FaceOptions {
         detector: name(&settings.model),
+        detect: settings.detector == DetectorSource::Model,
         age_gender: name(&settings.age_gender_model).unwrap_or(defaults.age_gender),
         expression: expression.filter(|_| settings.emotion),
         load: LoadOptions {

@@ -6,6 +6,7 @@ use super::{
     settings::{DEFAULT_INFERENCE_INTERVAL, DEFAULT_RECLASSIFY_INTERVAL, Settings},
     stats::Stats,
     summary,
+    upstream::DetectorSource,
 };
 use crate::{
     analysis::{
@@ -52,6 +53,10 @@ pub(super) struct InUse {
 pub struct FaceAnalyze {
     #[property(name = "model", get, set, type = Option<String>, member = model, mutable_ready,
         nick = "Face detector", blurb = "Name of an installed model, or path of an .onnx file with its .toml beside it; unset: yunet where it is installed, else ssd-mobilenet-v1")]
+    #[property(name = "detector", get, set, type = DetectorSource, member = detector, builder(DetectorSource::Model).mutable_ready()
+        .nick("Detector").blurb("Who finds the faces: the network of the property model, or an element upstream, whose metas are read instead; then no detection network is loaded, and model, detector-size and inference-interval mean nothing"))]
+    #[property(name = "upstream-label", get, set, type = Option<String>, member = upstream_label, default = Some("face"), mutable_ready,
+        nick = "Upstream label", blurb = "With detector=upstream: what upstream calls a face, as type of a region of interest or of an object detection (GstAnalytics); empty: everything that it finds is a face. What is found under this label is replaced by the faces that are followed here")]
     #[property(name = "age-gender-model", get, set, type = Option<String>, member = age_gender_model, mutable_ready,
         nick = "Age and gender model", blurb = "Name of an installed model or path of an .onnx file; unset: age-gender. It is run only where viewers agreed to demographics")]
     #[property(name = "emotion-model", get, set, type = Option<String>, member = emotion_model, mutable_ready,

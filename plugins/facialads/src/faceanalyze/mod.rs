@@ -15,6 +15,7 @@ mod path;
 mod settings;
 mod stats;
 mod summary;
+mod upstream;
 
 use gst::{glib, prelude::*};
 

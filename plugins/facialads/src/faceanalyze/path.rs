@@ -4,11 +4,11 @@ use super::{
     attach,
     engine::{Engine, Look},
     imp::{CAT, FaceAnalyze, State, lock},
-    summary,
+    summary, upstream,
 };
 use crate::analysis::report::warn;
 use facialads_consent::{Measurement, Permit, Refusal, Site, Stamp, permit, wall_clock};
-use facialads_meta::{Audience, Face, event::Gate, face};
+use facialads_meta::{Audience, Face, detection, event::Gate, face};
 use gst::subclass::prelude::*;
 use gst_base::prelude::*;
 use std::time::Instant;
@@ -100,6 +100,14 @@ impl FaceAnalyze {
         // Not the shared ones: `stats` can be read while a network runs.
         let mut stats = lock(&self.stats).clone();
         let mut result = engine.collect(&mut stats).map_err(|e| e.to_string());
+        if engine.takes_from_upstream()
+            && let Some(reader) = &state.reader
+        {
+            let (label, threshold) = self.upstream_label_and_threshold();
+            let info = reader.info();
+            let found = upstream::observations(buffer, &label, threshold, info.width(), info.height());
+            result = result.and(engine.observe(&found, &look, &mut stats).map_err(|e| e.to_string()));
+        }
         if let Some(reader) = &mut state.reader
             && let Some(plan) = engine.plan(&look, &mut stats)
         {
@@ -145,9 +153,13 @@ impl FaceAnalyze {
             lock(&self.stats).stale += 1;
             return;
         }
+        if engine.takes_from_upstream() {
+            // Whom upstream found is there once, as followed here, or not at all where consent does not reach.
+            detection::remove(buffer, &self.upstream_label_and_threshold().0);
+        }
         face::remove_all(buffer);
         for face in &faces {
-            face.attach(buffer, width, height);
+            face.attach_at(buffer, width, height, Some(now));
         }
         let count = u32::try_from(faces.len()).unwrap_or(u32::MAX);
         Audience { epoch: stamp.epoch, faces: count, targeting: attach::targeting(verdict) }.attach(buffer);
@@ -157,6 +169,11 @@ impl FaceAnalyze {
             let message = gst::message::Element::builder(structure).src(&*self.obj()).build();
             let _ = self.obj().post_message(message);
         }
+    }
+
+    fn upstream_label_and_threshold(&self) -> (String, f32) {
+        let settings = lock(&self.settings);
+        (settings.upstream_label.clone().unwrap_or_default(), settings.threshold)
     }
 
     /// On the first frame: whether to wait for results.

@@ -1,6 +1,8 @@
 //! What the user sets.
 
+use super::upstream::DetectorSource;
 use crate::analysis::Async;
+use facialads_meta::face::ROI_TYPE;
 
 /// Frames between detections. Ten looks a second at a 30 fps camera: faces hardly move between two of them, the tracker
 /// predicts the rest, and a small player has the cores left for its picture.
@@ -10,6 +12,9 @@ pub const DEFAULT_RECLASSIFY_INTERVAL: u32 = 6;
 
 #[derive(Clone, Debug)]
 pub struct Settings {
+    pub detector: DetectorSource,
+    /// What upstream calls a face; empty: whatever it finds is one.
+    pub upstream_label: Option<String>,
     pub model: Option<String>,
     pub age_gender_model: Option<String>,
     pub emotion_model: Option<String>,
@@ -31,6 +36,8 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            detector: DetectorSource::default(),
+            upstream_label: Some(ROI_TYPE.to_owned()),
             model: None,
             age_gender_model: None,
             emotion_model: None,

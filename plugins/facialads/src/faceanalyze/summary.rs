@@ -3,21 +3,13 @@
 //! GST_DEBUG=9 prints every message whole, so this one says nothing from which a person could be made out: counts and
 //! bands only, and only from three people up. With fewer it says that somebody is there, and no more.
 
-use facialads_meta::{Face, Gender};
+use facialads_meta::{Age, Face, Gender};
 
 pub const NAME: &str = "facialads-audience";
 /// Fewest people about whom anything but their presence is said, and fewest described ones for any band.
 pub const LEAST: usize = 3;
 const EVERY: gst::ClockTime = gst::ClockTime::SECOND;
 
-/// Lower bounds of the bands in years, and the fields that count them. Below the first is `age-under-25`.
-const BANDS: [(f64, &str); 5] = [
-    (55.0, "age-55-plus"),
-    (45.0, "age-45-54"),
-    (35.0, "age-35-44"),
-    (25.0, "age-25-34"),
-    (f64::NEG_INFINITY, "age-under-25"),
-];
 const AGE_UNKNOWN: &str = "age-unknown";
 
 /// When the last message was sent.
@@ -60,7 +52,7 @@ pub fn structure(faces: &[Face], epoch: u64, now: gst::ClockTime) -> gst::Struct
             .field("gender-unknown", total - female - male);
     }
     if enough(count(&|f| f.age.is_some())) {
-        for name in BANDS.iter().map(|(_, name)| *name).chain([AGE_UNKNOWN]) {
+        for name in Age::BANDS.into_iter().chain([AGE_UNKNOWN]) {
             message = message.field(name, count(&|f| band(f) == name));
         }
     }
@@ -68,14 +60,13 @@ pub fn structure(faces: &[Face], epoch: u64, now: gst::ClockTime) -> gst::Struct
 }
 
 fn band(face: &Face) -> &'static str {
-    let Some(age) = face.age.as_ref().filter(|age| age.years.is_finite()) else { return AGE_UNKNOWN };
-    BANDS.iter().find(|(least, _)| age.years >= *least).map_or(AGE_UNKNOWN, |(_, name)| name)
+    face.age.as_ref().and_then(Age::band).unwrap_or(AGE_UNKNOWN)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use facialads_meta::{Age, Label};
+    use facialads_meta::Label;
 
     fn face(years: Option<f64>, gender: Option<Gender>) -> Face {
         let model = String::new;

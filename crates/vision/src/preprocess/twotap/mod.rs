@@ -34,6 +34,10 @@ pub(super) struct TwoTapScratch {
 }
 
 impl TwoTapScratch {
+    pub(super) fn wipe(&mut self) {
+        self.scaled.as_flattened_mut().iter_mut().for_each(|row| row.fill(0.0));
+    }
+
     /// Whether the tables are new.
     fn prepare(&mut self, placed: &Placement, half_pixel: bool) -> bool {
         let wanted = Some((placed.columns(), placed.rows(), half_pixel));
