@@ -6,13 +6,17 @@
 
 use facialads_vision::{
     ColorModel, Component, Frame, Matrix, Range,
+    face::{CutScratch, Portrait, TEMPLATE},
+    geometry::Similarity,
     preprocess::{Placement, Region, Scratch, picture_into, reference},
     spec::{Channels, Fit, InputSpec, Layout, Resize},
 };
 use std::{error::Error, hint::black_box, time::Instant};
 
-/// What is made: name, side of the network's input, multiple, fit, resize, part of the frame's height that is shown.
-const JOBS: [(&str, u32, u32, Option<u32>, Fit, Resize, Option<f32>); 5] = [
+type Job = (&'static str, u32, u32, Option<u32>, Fit, Resize, Option<f32>);
+
+/// What is made: name, sides of the network's input, multiple, fit, resize, part of the frame's height that is shown.
+const JOBS: [Job; 5] = [
     ("detector", 640, 640, Some(32), Fit::PadRightBottom, Resize::Bilinear, None),
     ("rfb-320", 320, 240, None, Fit::Stretch, Resize::Bilinear, None),
     ("face-112", 112, 112, None, Fit::PadCentre, Resize::BilinearLegacy, Some(0.4)),
@@ -34,6 +38,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
             let bytes: Vec<u8> = (0..width * height * 4).map(|i| (i * 7 % 251) as u8).collect();
             let frame = frame(format, width, height, &bytes)?;
+            if wanted(2, "aligned-112") && times == 0 {
+                println!("{width}x{height} {format:5} aligned-112: {}", aligned(&frame));
+            }
             for (name, side_x, side_y, multiple, fit, resize, part) in JOBS {
                 if !wanted(2, name) {
                     continue;
@@ -66,6 +73,18 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     Ok(())
+}
+
+/// A face turned upright, 0.4 of the frame's height.
+fn aligned(frame: &Frame) -> String {
+    let side = frame.height() as f32 * 0.4;
+    let place = Similarity::new(side, 0.3, (frame.width() as f32 / 3.0, frame.height() as f32 / 4.0));
+    let points = TEMPLATE.map(|point| place.apply(point));
+    let input = input(112, 112, None, Fit::PadCentre, Resize::Bilinear);
+    let (mut memory, mut out) = (CutScratch::default(), vec![0.0; 3 * 112 * 112]);
+    measured(|| {
+        black_box(Portrait::cut_aligned_into(frame, &points, &TEMPLATE, &input, &mut memory, &mut out));
+    })
 }
 
 fn measured(mut run: impl FnMut()) -> String {

@@ -53,7 +53,8 @@ pub struct DetectorInput {
     passes: Vec<Pass>,
     /// Which memory it belongs to; see [`super::FaceAnalyzer`].
     pub(super) generation: u64,
-    pool: Pool<Vec<Pass>>,
+    /// `None`: there is nothing to give back.
+    pool: Option<Pool<Vec<Pass>>>,
 }
 
 #[derive(Default)]
@@ -64,21 +65,17 @@ struct Pass {
 
 impl Drop for DetectorInput {
     fn drop(&mut self) {
+        let Some(pool) = &self.pool else { return };
         let mut passes = std::mem::take(&mut self.passes);
         passes.iter_mut().for_each(|pass| pass.picture.wipe());
-        self.pool.give_back(passes);
+        pool.give_back(passes);
     }
 }
 
 impl DetectorInput {
     /// For an analyzer that has no detector.
     pub(super) fn nothing_of(frame: &Frame) -> Self {
-        Self {
-            frame: (frame.width(), frame.height()),
-            passes: Vec::new(),
-            generation: 0,
-            pool: Pool::default(),
-        }
+        Self { frame: (frame.width(), frame.height()), passes: Vec::new(), generation: 0, pool: None }
     }
 
     /// Width and height of the frame.
@@ -161,7 +158,7 @@ impl Detector {
             pass.second = second;
             pass.picture.make(frame, &placement, &spec.input);
         }
-        let pool = self.pictures.clone();
+        let pool = Some(self.pictures.clone());
         DetectorInput { frame: (frame.width(), frame.height()), passes, generation: 0, pool }
     }
 

@@ -57,8 +57,8 @@ impl<'a> Planes<'a> {
                 continue;
             }
             let mut plane = Self::beginning_with(frame, first);
-            for other in first + 1..used {
-                placed[other] = placed[other] || plane.join(frame, other);
+            for (other, placed) in placed.iter_mut().enumerate().take(used).skip(first + 1) {
+                *placed = *placed || plane.join(frame, other);
             }
             planes[first] = Some(plane);
         }

@@ -49,23 +49,23 @@ pub fn warp_into(
     let Some((placement, upright)) = upright(frame, to_frame, input) else { return false };
     memory.upright.resize(placement.values(), 0.0);
     picture_into(frame, &placement, &plain(&placement), &mut memory.scratch, &mut memory.upright);
-    let plane = placement.out_width * placement.out_height;
-    for channel in 0..3 {
-        let source = match input.channels {
-            Channels::Rgb => channel,
-            Channels::Bgr => 2 - channel,
-        };
-        let Some(source) = memory.upright.get(source * plane..(source + 1) * plane) else { return false };
-        let picture = Plane { samples: source, width: placement.out_width, height: placement.out_height };
-        let (mean, scale) = (input.mean[channel], input.scale[channel]);
-        let (start, step) = match input.layout {
-            Layout::Nchw => (channel * width * height, 1),
-            Layout::Nhwc => (channel, 3),
-        };
-        let targets = out[start..].iter_mut().step_by(step).take(width * height);
-        for (i, target) in targets.enumerate() {
-            let centre = ((i % width) as f32 + 0.5, (i / width) as f32 + 0.5);
-            *target = (picture.read(upright.apply(centre)) - mean) * scale;
+    let picture = Planes::new(&memory.upright, &placement);
+    let colour_of = match input.channels {
+        Channels::Rgb => [0, 1, 2],
+        Channels::Bgr => [2, 1, 0],
+    };
+    // Between the values of one pixel, and of one channel.
+    let (apart, next) = match input.layout {
+        Layout::Nchw => (width * height, 1),
+        Layout::Nhwc => (1, 3),
+    };
+    for y in 0..height {
+        for x in 0..width {
+            let colours = picture.read(upright.apply((x as f32 + 0.5, y as f32 + 0.5)));
+            for channel in 0..3 {
+                let value = (colours[colour_of[channel]] - input.mean[channel]) * input.scale[channel];
+                out[(y * width + x) * next + channel * apart] = value;
+            }
         }
     }
     true
@@ -132,25 +132,35 @@ fn plain(placement: &Placement) -> InputSpec {
     }
 }
 
-struct Plane<'a> {
-    samples: &'a [f32],
+/// R, G and B of the reduced picture.
+struct Planes<'a> {
+    planes: [&'a [f32]; 3],
     width: usize,
-    height: usize,
+    /// The last column and row.
+    last: (usize, usize),
 }
 
-impl Plane<'_> {
-    /// Between the four nearest samples; beside the plane its nearest sample, which is the rim.
-    fn read(&self, (x, y): (f32, f32)) -> f32 {
-        let (x, y) =
-            ((x - 0.5).clamp(0.0, (self.width - 1) as f32), (y - 0.5).clamp(0.0, (self.height - 1) as f32));
+impl<'a> Planes<'a> {
+    fn new(values: &'a [f32], placement: &Placement) -> Self {
+        let (width, height) = (placement.out_width, placement.out_height);
+        let (red, rest) = values.split_at(width * height);
+        let (green, blue) = rest.split_at(width * height);
+        Self { planes: [red, green, blue], width, last: (width - 1, height - 1) }
+    }
+
+    /// Between the four nearest pixels; beside the picture its nearest pixel, which is the rim's.
+    fn read(&self, (x, y): (f32, f32)) -> [f32; 3] {
+        let x = (x - 0.5).clamp(0.0, self.last.0 as f32);
+        let y = (y - 0.5).clamp(0.0, self.last.1 as f32);
         let (left, top) = (x as usize, y as usize);
-        let (right, bottom) = ((left + 1).min(self.width - 1), (top + 1).min(self.height - 1));
         let (part_x, part_y) = (x - left as f32, y - top as f32);
-        let row = |row: usize| {
-            let (a, b) = (self.samples[row * self.width + left], self.samples[row * self.width + right]);
-            a + (b - a) * part_x
-        };
-        let (above, below) = (row(top), row(bottom));
-        above + (below - above) * part_y
+        let (right, below) =
+            (usize::from(left < self.last.0), if top < self.last.1 { self.width } else { 0 });
+        let corner = top * self.width + left;
+        self.planes.map(|plane| {
+            let row = |start: usize| plane[start] + (plane[start + right] - plane[start]) * part_x;
+            let (upper, lower) = (row(corner), row(corner + below));
+            upper + (lower - upper) * part_y
+        })
     }
 }

@@ -20,6 +20,7 @@ pub(super) enum Loads {
 }
 
 /// Tables of one plane for one placement. Lists are padded to a multiple of [`LANES`] outputs with copies of the last.
+#[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "only the plain loop is there"))]
 #[derive(Default)]
 pub(super) struct Columns {
     /// Byte offsets in the plane's row. Where a sample has weight 0 it stands for the other one.

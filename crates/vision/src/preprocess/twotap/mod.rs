@@ -120,6 +120,7 @@ pub(super) fn scale(
     }
 }
 
+#[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "only the plain loop is there"))]
 /// What scaling a row across needs, the same for all rows.
 struct Across<'a> {
     weights: &'a TwoTap,
