@@ -16,7 +16,7 @@ use std::{
 pub struct InstallOptions {
     /// The models' folder; `../downloads`, `../media` and `../lib` lie beside it.
     pub dir: PathBuf,
-    /// Only these models; empty: all.
+    /// Only these models; empty: all but those on request that are not at hand.
     pub models: Vec<String>,
     /// Folders to look into before anything is fetched.
     pub from: Vec<PathBuf>,
@@ -127,11 +127,29 @@ impl<'a> Installer<'a> {
     fn models(&mut self, dir: &Path, names: &[String]) -> Result<(), Error> {
         let mut stamp = Stamp::read(dir);
         for model in chosen(self.manifest, names)? {
+            if names.is_empty() && model.on_request && !self.is_at_hand(model)? {
+                continue;
+            }
             let result = self.model(model, dir, &mut stamp);
             stamp.save()?;
             result?;
         }
         Ok(())
+    }
+
+    /// Whether a model can be had without asking anybody.
+    fn is_at_hand(&mut self, model: &Model) -> Result<bool, Error> {
+        let (file, size, digest) = match &model.origin {
+            Origin::Upstream(name) => match self.manifest.upstream(name) {
+                Some(upstream) => (&upstream.file, upstream.size, upstream.sha256),
+                None => return Ok(false),
+            },
+            Origin::Package(name) => {
+                let package = self.package(name)?;
+                (&package.file, package.size, package.sha256)
+            }
+        };
+        Ok(self.fetcher.at_hand(file, Some(size), digest)?.is_some())
     }
 
     fn model(&mut self, model: &Model, dir: &Path, stamp: &mut Stamp) -> Result<(), Error> {

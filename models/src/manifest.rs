@@ -104,6 +104,9 @@ pub struct Model {
     pub converter: Converter,
     /// Of the ONNX file.
     pub sha256: Digest,
+    /// Whether it is installed only where it is asked for by name, or lies at hand: an example, nothing that an element needs.
+    #[serde(default)]
+    pub on_request: bool,
     /// File in `models/cards`.
     pub card: String,
     /// File in `models/labels` to be put beside the model.
@@ -304,13 +307,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_manifest_names_the_seven_models_and_their_cards() {
+    fn the_manifest_names_the_eight_models_and_their_cards() {
         let manifest = manifest().unwrap();
         let names: Vec<&str> = manifest.models.iter().map(|m| m.name.as_str()).collect();
         let expected = [
             "yunet",
             "ssd-mobilenet-v1",
             "tiny-face",
+            "rfb-320",
             "age-gender",
             "expression",
             "landmarks-68-tiny",

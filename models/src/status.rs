@@ -28,6 +28,8 @@ pub struct ModelStatus {
 pub enum State {
     Installed,
     Missing,
+    /// Missing, and nothing needs it: it is installed by its name.
+    OnRequest,
     /// The file is not the one in the manifest.
     Changed,
     /// The user's own, with a description that can be read.
@@ -41,6 +43,7 @@ impl fmt::Display for State {
         match self {
             Self::Installed => f.write_str("installed"),
             Self::Missing => f.write_str("missing"),
+            Self::OnRequest => f.write_str("on request"),
             Self::Changed => f.write_str("changed"),
             Self::Own => f.write_str("own"),
             Self::Undescribed(_) => f.write_str("not described"),
@@ -63,6 +66,7 @@ fn ours(manifest: &Manifest, model: &manifest::Model, dir: &Path, stamp: &mut St
     let path = dir.join(&file);
     let size = path.metadata().ok().map(|metadata| metadata.len());
     let state = match size {
+        None if model.on_request => State::OnRequest,
         None => State::Missing,
         Some(_) if !stamp.is_current(&file, model.sha256) => State::Changed,
         Some(_) => match ModelSpec::beside(&path) {

@@ -229,6 +229,21 @@ fn folders_serve_without_any_client() {
 }
 
 #[test]
+fn what_is_on_request_is_installed_by_its_name_or_where_it_lies_at_hand() {
+    let mut world = World::new();
+    world.manifest.models[0].on_request = true;
+    let curls = |world: &World| world.asked().lines().filter(|line| line.starts_with("curl")).count();
+    let done = world.install(&world.options()).0.unwrap();
+    assert_eq!((done.written.len(), done.lost.len(), curls(&world)), (2, 0, 0), "nobody is asked for it");
+    let named = InstallOptions { models: vec!["better".into()], ..world.options() };
+    assert_eq!((world.install(&named).0.unwrap().lost.len(), curls(&world)), (1, 1));
+    fs::create_dir(world.path("stick")).unwrap();
+    fs::rename(world.path("server/net_upstream.onnx"), world.path("stick/renamed.onnx")).unwrap();
+    let options = InstallOptions { from: vec![world.path("stick")], offline: true, ..world.options() };
+    assert_eq!(world.install(&options).0.unwrap().written, ["better"]);
+}
+
+#[test]
 fn a_file_with_the_right_name_and_the_wrong_content_is_passed_over_and_left_alone() {
     let world = World::new();
     fs::create_dir(world.path("stick")).unwrap();

@@ -6,7 +6,7 @@ use facialads_vision::{Error, runtime::run_on_pattern};
 /// Shapes of a network's outputs. `None` where it, or ONNX Runtime, is not installed.
 fn shapes(model: &str, side: usize, pictures: usize) -> Option<Vec<(String, Vec<usize>)>> {
     let path = facialads_testkit::model(model)?;
-    match run_on_pattern(&path, side, pictures) {
+    match run_on_pattern(&path, (side, side), pictures) {
         Ok(outputs) => Some(outputs.into_iter().map(|(name, t)| (name, t.shape().to_vec())).collect()),
         Err(error @ Error::Library { .. }) => {
             facialads_testkit::skip(&error.to_string());

@@ -99,6 +99,10 @@ struct Side {
 }
 
 const FLOAT: i32 = 1;
+/// Numbers of `TensorProto.DataType`, for [`Net::with_input_of`].
+pub const UINT8: i32 = 2;
+pub const INT8: i32 = 3;
+pub const FLOAT16: i32 = 10;
 const INT64: i32 = 7;
 
 /// A network under construction, with one input `image` [N, 3, side, side].
@@ -113,6 +117,27 @@ impl Net {
     pub fn with_input(shape: &[i64]) -> Self {
         let image = value("image", shape);
         Self(Graph { name: "test".into(), inputs: vec![image], ..Graph::default() })
+    }
+
+    /// With an input `data` of another kind of number, turned into the floats `image`.
+    pub fn with_input_of(kind: i32, shape: &[i64]) -> Self {
+        let mut net = Self(Graph {
+            name: "test".into(),
+            inputs: vec![value_of("data", shape, kind)],
+            ..Graph::default()
+        });
+        net.0.nodes.push(Node {
+            inputs: vec!["data".into()],
+            outputs: vec!["image".into()],
+            operator: "Cast".into(),
+            attributes: vec![Attribute {
+                name: "to".into(),
+                int: Some(FLOAT.into()),
+                kind: 2,
+                ints: Vec::new(),
+            }],
+        });
+        net
     }
 
     pub fn floats(&mut self, name: &str, shape: &[i64], values: &[f32]) {
@@ -181,8 +206,12 @@ impl Net {
 }
 
 fn value(name: &str, shape: &[i64]) -> Value {
+    value_of(name, shape, FLOAT)
+}
+
+fn value_of(name: &str, shape: &[i64], element: i32) -> Value {
     let side = |n: &i64| Side { size: (*n >= 0).then_some(*n), name: (*n < 0).then(|| "N".to_owned()) };
     let shape = Shape { sides: shape.iter().map(side).collect() };
-    let tensor = TensorType { element: FLOAT, shape: Some(shape) };
+    let tensor = TensorType { element, shape: Some(shape) };
     Value { name: name.into(), kind: Some(Type { tensor: Some(tensor) }) }
 }

@@ -31,7 +31,7 @@ struct Folder {
 struct Install {
     #[command(flatten)]
     folder: Folder,
-    /// Only these models [default: all]
+    /// Only these models [default: all; those on request only where they are at hand]
     #[arg(value_name = "MODEL")]
     models: Vec<String>,
     /// Look into this folder (and the folders in it) before fetching anything; may be given several times

@@ -8,7 +8,7 @@ use common::{
     nets::{LARGE, Nets, SMALL, color},
     onnx_runtime, stamp,
 };
-use facialads_testkit::onnx::Net;
+use facialads_testkit::onnx::{FLOAT16, INT8, Net, UINT8};
 use facialads_vision::{
     Device, Error, FaceAnalyzer, FaceOptions, ModelSpec, SubjectClassifier, SubjectOptions,
     face::{AgeGender, Detector},
@@ -81,9 +81,53 @@ fn values_of_a_description_that_make_no_sense_are_refused() {
         ("width = 64", "width = 64\nscale = [1.0, inf, 1.0]", "finite"),
         ("\"x\"", "\" \"", "name is empty"),
         ("[input]", "[second-pass]\nscale = 1.0\nmin-size = 0.5\n[input]", "second-pass.scale"),
+        (
+            "[input]",
+            "[second-pass]\nscale = 0.5\nmin-size = 0.5\n[input]",
+            "second-pass is for face detectors",
+        ),
     ] {
         let error = ModelSpec::parse(&good.replace(from, to)).unwrap_err().to_string();
         assert!(error.contains(part), "{error}");
+    }
+}
+
+#[test]
+fn the_picture_of_a_face_detector_shows_the_whole_frame() {
+    let with = |fit: &str, more: &str| {
+        ModelSpec::parse(&format!(
+            "name = \"x\"\nrole = \"face-detector\"\ndecoder = \"ultralight\"\n[input]\nwidth = 64\nheight = 32\nfit = \"{fit}\"\n{more}"
+        ))
+    };
+    for fit in ["pad-right-bottom", "pad-centre", "stretch"] {
+        assert!(with(fit, "").is_ok());
+    }
+    assert!(with("centre-crop", "").unwrap_err().to_string().contains("faces beside the middle"));
+    let second = "[second-pass]\nscale = 0.5\nmin-size = 0.5\n";
+    assert!(with("pad-centre", second).is_ok());
+    assert!(with("stretch", second).unwrap_err().to_string().contains("needs a border"));
+}
+
+/// A face at the same place of the frame, whichever way the frame comes to lie in the picture.
+#[test]
+fn boxes_and_points_come_back_to_the_frame_from_every_fit() {
+    use facialads_vision::{Rect, preprocess::Placement};
+    let face = Rect::new(320.0, 90.0, 64.0, 36.0);
+    // Of a frame of 640 x 360 on a square; padded in the middle, 140 of 640 rows are black above it.
+    for (fit, of_picture) in [
+        ("pad-right-bottom", Rect::new(0.5, 90.0 / 640.0, 0.1, 36.0 / 640.0)),
+        ("pad-centre", Rect::new(0.5, 230.0 / 640.0, 0.1, 36.0 / 640.0)),
+        ("stretch", Rect::new(0.5, 0.25, 0.1, 0.1)),
+    ] {
+        let text = format!(
+            "name = \"x\"\nrole = \"face-detector\"\ndecoder = \"ultralight\"\n[input]\nwidth = 320\nheight = 320\n\
+             fit = \"{fit}\"\n"
+        );
+        let placed = Placement::of_frame(640, 360, &ModelSpec::parse(&text).unwrap().input, 1.0);
+        let found = placed.to_frame(&of_picture);
+        let pairs =
+            [(found.x, face.x), (found.y, face.y), (found.width, face.width), (found.height, face.height)];
+        assert!(pairs.iter().all(|(a, b)| (a - b).abs() < 0.01), "{fit}: {found:?}");
     }
 }
 
@@ -133,6 +177,81 @@ fn a_model_of_another_role_is_refused() {
     let nets = Nets::new();
     let options = FaceOptions { detector: Some(nets.age_gender()), ..nets.options(&[LARGE]) };
     fails(&options, &["it is for age-gender, and face-detector is needed"]);
+}
+
+/// As quantised or halved files are exported.
+#[test]
+fn a_network_that_takes_other_numbers_than_floats_says_so() {
+    if !onnx_runtime() {
+        return;
+    }
+    let nets = Nets::new();
+    let options = nets.options(&[LARGE]);
+    for kind in [UINT8, INT8, FLOAT16] {
+        let mut net = Net::with_input_of(kind, &[1, 3, 32, 32]);
+        net.floats("boxes-constant", &[1, 1, 4], &LARGE);
+        net.node("Identity", &["boxes-constant"], "boxes");
+        net.output("boxes", &[1, 1, 4]);
+        net.channel_means();
+        net.floats("weights", &[3, 1], &[0.0, 0.0, 1.0 / 256.0]);
+        net.node("MatMul", &["channels", "weights"], "scores");
+        net.output("scores", &[-1, 1]);
+        net.write(Path::new(options.detector.as_ref().unwrap()));
+        let error = fails(&options, &["detector.onnx", "float32"]);
+        assert!(matches!(error, Error::Load { .. } | Error::Shape { .. }), "{error}");
+    }
+}
+
+/// Networks whose numbers mean nothing, as after a conversion that went wrong.
+#[test]
+fn scores_that_mean_nothing_are_an_error_and_boxes_that_mean_nothing_are_no_faces() {
+    if !onnx_runtime() {
+        return;
+    }
+    let nets = Nets::new();
+    let blue = Picture::plain(64, 64, [0, 0, 255]);
+    let detect = |places: &[[f32; 4]], divide: [f32; 2]| {
+        let file = nets.0.path().join("detector.onnx");
+        nets.detector(places);
+        let count = places.len() as i64;
+        let mut net = Net::new(32);
+        net.floats("boxes-constant", &[1, count, 4], places.as_flattened());
+        net.node("Identity", &["boxes-constant"], "boxes");
+        net.output("boxes", &[1, count, 4]);
+        net.channel_means();
+        net.floats("weights", &[3, count], &vec![1.0 / 256.0; 3 * places.len()]);
+        net.node("MatMul", &["channels", "weights"], "sums");
+        // 0 / 0 is no number.
+        net.floats("times", &[1], &divide[..1]);
+        net.node("Mul", &["sums", "times"], "products");
+        net.floats("by", &[1], &divide[1..]);
+        net.node("Div", &["products", "by"], "scores");
+        net.output("scores", &[-1, count]);
+        net.write(&file);
+        let options = LoadOptions { instance: format!("{places:?}{divide:?}"), ..LoadOptions::default() };
+        let detector = Detector::load(file.to_str(), None, &options).unwrap();
+        detector.detect(&ask(&stamp(), 0).unwrap(), &detector.shrink(&blue.frame()))
+    };
+    let error = detect(&[LARGE], [0.0, 0.0]).unwrap_err().to_string();
+    assert!(
+        error.contains("\"detector\" failed to run: its output scores holds values that are not numbers"),
+        "{error}"
+    );
+    let error = detect(&[LARGE], [20.0, 1.0]).unwrap_err().to_string();
+    assert!(error.contains("a score is 0 to 1") && error.contains("sigmoid"), "{error}");
+    let places = [
+        LARGE,
+        [f32::NAN, 0.0, 1.0, 1.0],
+        [0.0, f32::NEG_INFINITY, 1.0, f32::INFINITY],
+        [0.5, 0.5, 0.2, 0.2],
+        [5.0, 5.0, 6.0, 6.0],
+        [-1e30, -1e30, 1e30, 1e30],
+    ];
+    let found = detect(&places, [1.0, 1.0]).unwrap();
+    for face in &found {
+        assert!(face.bounds.x >= 0.0 && face.bounds.right() <= 64.0 && face.bounds.is_proper(), "{face:?}");
+    }
+    assert!((1..=2).contains(&found.len()), "{found:?}");
 }
 
 #[test]

@@ -19,7 +19,7 @@ pub struct PatternCheck {
 pub(super) fn check(file: &Path, model: &str, reference: &Reference) -> Result<Vec<PatternCheck>, Error> {
     let patterns: Vec<&Pattern> = reference.patterns.iter().filter(|p| p.model == model).collect();
     let Some(first) = patterns.first() else { return Ok(Vec::new()) };
-    let outputs = run_on_pattern(file, first.side, 1)?;
+    let outputs = run_on_pattern(file, (first.side, first.height.unwrap_or(first.side)), 1)?;
     let compare = |pattern: &&Pattern| {
         let tensor = outputs.iter().find(|(name, _)| *name == pattern.output).map(|(_, tensor)| tensor);
         let difference = tensor.map_or(f64::INFINITY, |tensor| difference(tensor.data(), pattern));
@@ -51,6 +51,7 @@ mod tests {
         let pattern = |values: &[(usize, f64)]| Pattern {
             model: "m".into(),
             side: 1,
+            height: None,
             output: "o".into(),
             sum: 3.0,
             values: values.to_vec(),

@@ -34,8 +34,9 @@ pub struct Tolerance {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Pattern {
     pub model: String,
-    /// Pixels of the square picture.
+    /// Pixels of the square picture, or its width where there is a height.
     pub side: usize,
+    pub height: Option<usize>,
     pub output: String,
     pub sum: f64,
     pub values: Vec<(usize, f64)>,

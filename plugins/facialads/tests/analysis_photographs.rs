@@ -122,3 +122,34 @@ fn one_grant_and_several_women_and_nobody_is_described() {
         assert!(frame.faces.iter().all(|face| face.age.is_none() && face.gender.is_none()));
     }
 }
+
+/// A network of one's own as docs/models.md has it, by its path, without landmarks: everything after detection copes.
+#[test]
+fn a_detector_of_ones_own_is_used_by_its_path() {
+    init();
+    let page = include_str!("../../../docs/models.md");
+    let description = page.split("```toml\n").find(|part| part.starts_with("name = \"rfb-320\"")).unwrap();
+    let onnx = facialads_testkit::shared("data/models/ultralight/version-RFB-320_simplified.onnx");
+    let (Some(onnx), Some(ages), true) = (onnx, facialads_testkit::model("age-gender"), onnx_runtime())
+    else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mine = folder.path().join("rfb-320.onnx");
+    std::fs::copy(onnx, &mine).unwrap();
+    std::fs::write(mine.with_extension("toml"), description.split("```").next().unwrap()).unwrap();
+    for (number, count) in FACES.into_iter().enumerate() {
+        let name = format!("sample{}.jpg", number + 1);
+        let Some(photograph) = facialads_testkit::media(&name) else { return };
+        let seen = show(&photograph, &mine, &ages, "NV12", everybody());
+        assert_eq!(seen.len(), FRAMES);
+        for frame in &seen {
+            assert_eq!(frame.faces.len(), count, "{name}");
+            assert_eq!(ids(&frame.faces), ids(&seen[0].faces), "{name}: tracks are stable");
+        }
+        assert!(
+            seen[FRAMES - 1].faces.iter().any(|face| face.gender.is_some()),
+            "{name}: described all the same"
+        );
+    }
+}

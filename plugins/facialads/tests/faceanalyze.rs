@@ -471,23 +471,35 @@ fn the_detector_sees_a_picture_of_the_size_asked_for_or_says_why_not() {
     init();
     let (Some(yunet), true) = (facialads_testkit::model("yunet"), onnx_runtime()) else { return };
     let Some(ages) = facialads_testkit::model("age-gender") else { return };
-    for size in [320u32, 1000, 0] {
+    // As large as the second pass or smaller, the first finds large faces by itself. 1 is rounded up to what the network takes.
+    for (size, passes) in [(1u32, 1), (320, 1), (640, 2), (832, 2), (1000, 2), (1280, 2), (0, 2)] {
         let element = gst::ElementFactory::make("faceanalyze")
             .property("model", yunet.to_str().unwrap())
             .property("age-gender-model", ages.to_str().unwrap())
             .property("detector-size", size)
+            .property_from_str("async", "false")
             .property("fallback", false)
             .build()
             .unwrap();
         let mut bench = Bench::start(element);
         assert!(bench.see(128, Some(&stamp())).audience.is_some());
         assert_eq!(bench.count("errors"), 0);
+        assert_eq!(bench.count("inference-calls"), passes, "detector-size {size}");
     }
     let nets = Nets::new();
-    let element = element(&nets, &[MIDDLE]);
-    element.set_property("detector-size", 320u32);
-    let bench = Bench::start(element);
+    let fixed = element(&nets, &[MIDDLE]);
+    fixed.set_property("detector-size", 320u32);
+    let bench = Bench::start(fixed);
     assert!(bench.warnings()[0].1.contains("64 x 64 only"), "{:?}", bench.warnings());
+    if let Some(ssd) = facialads_testkit::model("ssd-mobilenet-v1") {
+        let element = element(&nets, &[MIDDLE]);
+        element.set_property("model", ssd.to_str().unwrap());
+        element.set_property("detector-size", 640u32);
+        let bench = Bench::start(element);
+        let warning = &bench.warnings()[0].1;
+        let said = "detector size 640 cannot be used with model \"ssd-mobilenet-v1\": it takes pictures of 512 x 512 only";
+        assert!(warning.contains(said), "{warning}");
+    }
 }
 
 #[test]

@@ -14,7 +14,10 @@ pub fn findings() -> Vec<Finding> {
     let dir = facialads_vision::models_dir();
     let mut findings = vec![library(&dir), openvino(&dir)];
     match facialads_models::status(&dir) {
-        Ok(models) => findings.extend(models.iter().map(|model| finding(model, &dir))),
+        Ok(models) => {
+            let wanted = models.iter().filter(|model| model.state != State::OnRequest);
+            findings.extend(wanted.map(|model| finding(model, &dir)));
+        }
         Err(error) => findings.push(Finding::missing("Models", error.to_string(), install(&dir, ""))),
     }
     findings
@@ -78,7 +81,7 @@ fn finding(model: &ModelStatus, dir: &Path) -> Finding {
             ),
             Some(&install(dir, "yunet --retry")),
         ),
-        State::Missing => {
+        State::Missing | State::OnRequest => {
             Finding::missing(what, format!("{}: not installed", model.summary), install(dir, &model.name))
         }
         State::Changed => Finding::missing(

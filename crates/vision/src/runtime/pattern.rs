@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 /// A network and pictures that show nobody, so that its numbers can be compared with recorded ones, and its speed measured.
 /// Takes no pixels from the caller, hence no permit.
 ///
-/// The picture: 3 x `side` x `side` values `((7x + 13y + 29c) * (x + 2y + 5) / 64) mod 256` for channel c, row y, column x,
+/// The picture: 3 x height x width values `((7x + 13y + 29c) * (x + 2y + 5) / 64) mod 256` for channel c, row y, column x,
 /// divided in whole numbers; not normalised.
 pub struct PatternRun {
     network: Arc<dyn Network>,
@@ -16,14 +16,23 @@ pub struct PatternRun {
 }
 
 impl PatternRun {
-    /// Loads an ONNX file, to be run on `pictures` equal pictures at once.
+    /// Loads an ONNX file, to be run on `pictures` equal square pictures at once.
     ///
     /// # Errors
     /// The file is missing or damaged, no runtime can be opened, or the device cannot start.
     pub fn load(options: &LoadOptions, file: &Path, side: usize, pictures: usize) -> Result<Self> {
-        let shape = [pictures, 3, side, side];
+        Self::load_sized(options, file, (side, side), pictures)
+    }
+
+    fn load_sized(
+        options: &LoadOptions,
+        file: &Path,
+        (width, height): (usize, usize),
+        pictures: usize,
+    ) -> Result<Self> {
+        let shape = [pictures, 3, height, width];
         let loaded = load(file, options, &shape)?;
-        let values = pattern(side).repeat(pictures);
+        let values = pattern(width, height).repeat(pictures);
         Ok(Self { network: loaded.network, note: loaded.note, shape, values, outputs: Vec::new() })
     }
 
@@ -45,20 +54,21 @@ impl PatternRun {
     }
 }
 
-/// Loads a network where it runs best and runs it once, see [`PatternRun`]. Returns the outputs by name.
+/// Loads a network where it runs best and runs it once on pictures of a width and height, see [`PatternRun`]. Returns the
+/// outputs by name.
 ///
 /// # Errors
 /// As [`PatternRun::load`] and [`PatternRun::run`].
-pub fn run_on_pattern(file: &Path, side: usize, pictures: usize) -> Result<Vec<(String, Tensor)>> {
-    let mut run = PatternRun::load(&LoadOptions::default(), file, side, pictures)?;
+pub fn run_on_pattern(file: &Path, size: (usize, usize), pictures: usize) -> Result<Vec<(String, Tensor)>> {
+    let mut run = PatternRun::load_sized(&LoadOptions::default(), file, size, pictures)?;
     run.run()?;
     let names = run.network.describe().outputs.iter().map(|port| port.name.clone());
     Ok(names.zip(run.outputs).collect())
 }
 
-fn pattern(side: usize) -> Vec<f32> {
-    let rows = (0..3).flat_map(|c| (0..side).map(move |y| (c, y)));
+fn pattern(width: usize, height: usize) -> Vec<f32> {
+    let rows = (0..3).flat_map(|c| (0..height).map(move |y| (c, y)));
     let value =
         |c: usize, y: usize, x: usize| ((7 * x + 13 * y + 29 * c) * (x + 2 * y + 5) / 64 % 256) as f32;
-    rows.flat_map(|(c, y)| (0..side).map(move |x| value(c, y, x))).collect()
+    rows.flat_map(|(c, y)| (0..width).map(move |x| value(c, y, x))).collect()
 }
