@@ -149,6 +149,7 @@ impl<'a> Planes<'a> {
     }
 
     /// Between the four nearest pixels; beside the picture its nearest pixel, which is the rim's.
+    #[inline]
     fn read(&self, (x, y): (f32, f32)) -> [f32; 3] {
         let x = (x - 0.5).clamp(0.0, self.last.0 as f32);
         let y = (y - 0.5).clamp(0.0, self.last.1 as f32);
@@ -157,10 +158,12 @@ impl<'a> Planes<'a> {
         let (right, below) =
             (usize::from(left < self.last.0), if top < self.last.1 { self.width } else { 0 });
         let corner = top * self.width + left;
-        self.planes.map(|plane| {
+        let between = |plane: &[f32]| {
             let row = |start: usize| plane[start] + (plane[start + right] - plane[start]) * part_x;
             let (upper, lower) = (row(corner), row(corner + below));
             upper + (lower - upper) * part_y
-        })
+        };
+        let [red, green, blue] = self.planes;
+        [between(red), between(green), between(blue)]
     }
 }

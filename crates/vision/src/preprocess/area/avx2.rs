@@ -72,12 +72,11 @@ unsafe fn sum_strip(source: &[u8], stride: usize, count: usize, weights: &[i16],
 
 /// Writes as many outputs as `out` has, a multiple of 8. The caller has checked for AVX2.
 pub(super) fn across(sums: &[i16], taps: &Taps, out: &mut [f32]) {
+    assert!(taps.reach <= sums.len(), "rows of sums are padded to what any output reads");
     let outputs = out.chunks_exact_mut(LANES);
     let tables = taps.first.chunks_exact(LANES).zip(taps.weights.chunks_exact(LANES * taps.width));
     for (out, (first, weights)) in outputs.zip(tables) {
-        let reach = first.iter().max().map_or(0, |first| *first as usize) + taps.width;
-        assert!(reach <= sums.len(), "rows of sums are padded to what any output reads");
-        // SAFETY: the caller has checked for AVX2; each first and `width` entries from it lie in `sums`; the others have 8,
+        // SAFETY: the caller has checked for AVX2; `width`, a multiple of 16, entries from each first lie in `sums`, as `reach` says; the others have 8,
         // 8 x `width` and 8 entries.
         unsafe { eight(sums, first, weights, taps.width, out) };
     }
@@ -90,7 +89,9 @@ pub(super) fn across(sums: &[i16], taps: &Taps, out: &mut [f32]) {
 unsafe fn eight(sums: &[i16], first: &[u32], weights: &[i16], width: usize, out: &mut [f32]) {
     let one = |i: usize| {
         let mut sum = _mm256_setzero_si256();
-        for k in (0..width).step_by(WEIGHTS) {
+        let mut k = 0;
+        // Not `step_by`, which divides.
+        while k < width {
             // SAFETY: as above.
             let (samples, weights) = unsafe {
                 (
@@ -99,6 +100,7 @@ unsafe fn eight(sums: &[i16], first: &[u32], weights: &[i16], width: usize, out:
                 )
             };
             sum = _mm256_add_epi32(sum, _mm256_madd_epi16(samples, weights));
+            k += WEIGHTS;
         }
         sum
     };

@@ -13,6 +13,8 @@ pub(super) struct Taps {
     /// `width` for each output: the weights, in 1/16384, `spread` apart, and zeros between and after them.
     pub(super) weights: Vec<i16>,
     pub(super) width: usize,
+    /// One more than the last sample that any output's weights, with the zeros after them, meet.
+    pub(super) reach: usize,
     /// Share of each output that lies beside the region, 0..=1.
     pub(super) black: Vec<f32>,
     merged: Vec<f64>,
@@ -37,6 +39,7 @@ impl Taps {
         }
         let most = self.count.iter().max().map_or(0, |count| *count as usize);
         self.width = (most.saturating_sub(1) * spread + 1).next_multiple_of(lanes);
+        self.reach = self.first.iter().max().map_or(0, |first| *first as usize) + self.width;
         let padded = side.out.next_multiple_of(outputs);
         self.weights.clear();
         self.weights.resize(padded * self.width, 0);

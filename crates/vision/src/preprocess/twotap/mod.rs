@@ -120,8 +120,8 @@ pub(super) fn scale(
     }
 }
 
-#[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "only the plain loop is there"))]
 /// What scaling a row across needs, the same for all rows.
+#[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "only the plain loop is there"))]
 struct Across<'a> {
     weights: &'a TwoTap,
     /// `None`: nothing lies beside the region, in any row.
