@@ -14,7 +14,8 @@ const ABOVE_ONE: f32 = 1e-3;
 /// 32 indices into the places given, as many.
 ///
 /// The scores go through a few registers instead of being tested in place: a loop of fixed length without an early exit is
-/// what becomes vector instructions (5 instructions a score for YuNet, where a test and a square root each took 27).
+/// what becomes vector instructions: 6.7 instructions a score of YuNet, where a square root and a test for each took 18 (callgrind,
+/// SSE2, 8400 cells of which 4 hold a face, the program's start included).
 #[inline]
 pub(super) fn promising(
     count: usize,
