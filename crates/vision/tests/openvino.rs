@@ -3,9 +3,10 @@
 
 mod common;
 
-use common::onnx_runtime;
+use common::{Picture, ask, onnx_runtime, stamp};
 use facialads_vision::{
     Device, Error,
+    face::{AgeGender, Detector, Expression, Portrait},
     runtime::{LoadOptions, PatternRun, Tensor, openvino_info},
     spec::models_dir,
 };
@@ -96,6 +97,47 @@ fn batches_of_every_size_give_onnx_runtimes_numbers() {
         [2, 13].iter().for_each(|pictures| assert_same("openvino:cpu", &file, 112, *pictures));
         // Not called CPU: put together from batches of 8, 4, 2 and 1.
         [2, 3, 15].iter().for_each(|pictures| assert_same("openvino:auto", &file, 112, *pictures));
+    }
+}
+
+#[test]
+fn the_people_on_photographs_are_the_same_on_both() {
+    if !openvino() {
+        return;
+    }
+    let both = ["openvino:cpu", "cpu"].map(|device| on(device, false));
+    let detectors = installed("ssd-mobilenet-v1")
+        .map(|file| both.each_ref().map(|load| Detector::load(file.to_str(), None, load).unwrap()));
+    let ages = installed("age-gender")
+        .map(|file| both.each_ref().map(|load| AgeGender::load(file.to_str().unwrap(), load).unwrap()));
+    let moods = installed("expression")
+        .map(|file| both.each_ref().map(|load| Expression::load(file.to_str().unwrap(), load).unwrap()));
+    let (Some(detectors), Some(ages), Some(moods)) = (detectors, ages, moods) else { return };
+    for number in 1..=6 {
+        let Some(path) = facialads_testkit::media(&format!("sample{number}.jpg")) else { return };
+        let picture = Picture::open(&path);
+        let frame = picture.frame();
+        let [ours, theirs] =
+            detectors.each_ref().map(|d| d.detect(&ask(&stamp(), 0).unwrap(), &d.shrink(&frame)).unwrap());
+        assert_eq!((ours.len(), theirs.is_empty()), (theirs.len(), false), "photograph {number}");
+        for (a, b) in ours.iter().zip(&theirs) {
+            assert!((a.confidence - b.confidence).abs() < TOLERANCE && a.bounds.iou(&b.bounds) > 0.999);
+        }
+        let cut = |face: &facialads_vision::decode::Detection| {
+            Portrait::cut(&frame, &face.bounds, 0.2, ages[0].input()).unwrap()
+        };
+        let portraits: Vec<Portrait> = theirs.iter().map(cut).collect();
+        let faces = portraits.len();
+        let [ours, theirs] =
+            ages.each_ref().map(|a| a.estimate(&ask(&stamp(), faces).unwrap(), &portraits).unwrap());
+        for (a, b) in ours.iter().zip(&theirs) {
+            let years = (a.years - b.years).abs() / b.years;
+            assert!(years < TOLERANCE && (a.female - b.female).abs() < TOLERANCE, "photograph {number}");
+        }
+        let [ours, theirs] =
+            moods.each_ref().map(|m| m.raw(&ask(&stamp(), faces).unwrap(), &portraits).unwrap());
+        let pairs = ours.iter().flatten().zip(theirs.iter().flatten());
+        assert!(pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) < TOLERANCE, "photograph {number}");
     }
 }
 

@@ -62,7 +62,7 @@ pub struct FaceAnalyze {
     #[property(name = "emotion-model", get, set, type = Option<String>, member = emotion_model, mutable_ready,
         nick = "Expression model", blurb = "Name of an installed model or path of an .onnx file; unset: expression. Loaded only with emotion=true")]
     #[property(name = "device", get, set, type = Option<String>, member = device, mutable_ready,
-        nick = "Device", blurb = "Where the networks run: auto, cpu, cuda, cuda:N, tensorrt, tensorrt:N, openvino, openvino:NAME; unset: auto, the fastest that works")]
+        nick = "Device", blurb = "Where the networks run: auto, cpu, cuda, cuda:N, tensorrt, tensorrt:N, openvino, openvino:NAME; unset: auto, OpenVINO where it is installed, else ONNX Runtime (cpu); docs/models.md")]
     #[property(name = "model-instance-id", get, set, type = Option<String>, member = model_instance_id, mutable_ready,
         nick = "Model instance", blurb = "Elements of one process with the same id, model and device share one loaded network; unset: all of them do")]
     #[property(name = "inference-interval", get, set, type = u32, member = inference_interval, minimum = 1, maximum = 100_000, default = DEFAULT_INFERENCE_INTERVAL, mutable_ready,

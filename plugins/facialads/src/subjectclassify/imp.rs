@@ -59,7 +59,7 @@ pub struct SubjectClassify {
     #[property(name = "map", get, set, type = Option<String>, member = map, mutable_ready,
         nick = "Subject map", blurb = "Path of the TOML file that maps the model's classes to the IAB Content Taxonomy; unset: the one built in, for ImageNet's 1000 classes")]
     #[property(name = "device", get, set, type = Option<String>, member = device, mutable_ready,
-        nick = "Device", blurb = "Where the network runs: auto, cpu, cuda, cuda:N, tensorrt, tensorrt:N, openvino, openvino:NAME; unset: auto, the fastest that works")]
+        nick = "Device", blurb = "Where the network runs: auto, cpu, cuda, cuda:N, tensorrt, tensorrt:N, openvino, openvino:NAME; unset: auto, OpenVINO where it is installed, else ONNX Runtime (cpu); docs/models.md")]
     #[property(name = "model-instance-id", get, set, type = Option<String>, member = model_instance_id, mutable_ready,
         nick = "Model instance", blurb = "Elements of one process with the same id, model and device share one loaded network; unset: all of them do")]
     #[property(name = "interval", get, set, type = f64, member = interval, minimum = 0.0, maximum = 3600.0, default = DEFAULT_INTERVAL, mutable_ready,
