@@ -143,7 +143,7 @@ fn labelled_faces_give_sane_figures_and_a_card_that_keeps_what_people_wrote() {
     let arguments =
         ["faces", path(&csv), "--images", path(&images), "--json", path(&json), "--card", path(&cards)];
     let (table, _) = success(&eval(&arguments));
-    for heading in ["Gender, adults of 20 and over", "Age", "Minors' rule", "gap between groups"] {
+    for heading in ["Gender, adults of 20 and over", "Age", "Minors' rule", "women and men"] {
         assert!(table.contains(heading), "{heading} in\n{table}");
     }
 

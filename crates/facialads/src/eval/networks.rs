@@ -57,12 +57,23 @@ impl Networks {
             age_gender: options.age_gender.clone(),
             expression: options.expression.clone(),
             device: self.device.clone(),
-            runtime: runtime::library_version()
-                .map_or_else(|_| "no ONNX Runtime".to_owned(), |version| format!("ONNX Runtime {version}")),
+            runtime: runtime_of(&options.load.device),
             threshold: self.threshold,
             detector_size: self.detector_size,
         }
     }
+}
+
+/// The runtime that a device stands for here. `auto` takes OpenVINO where it can be opened.
+fn runtime_of(device: &runtime::Device) -> String {
+    let openvino = || runtime::openvino_info().map(|info| format!("OpenVINO {}", info.version));
+    let onnx = || runtime::library_version().map(|version| format!("ONNX Runtime {version}"));
+    let found = match device {
+        runtime::Device::OpenVino(_) => openvino(),
+        runtime::Device::Auto => openvino().or_else(|_| onnx()),
+        _ => onnx(),
+    };
+    found.unwrap_or_else(|_| "no runtime".to_owned())
 }
 
 /// What [`FaceOptions::detector`] is where it is not set, by name: a result has to say what it measured.

@@ -6,8 +6,9 @@ use gst::prelude::*;
 use gst_video::prelude::*;
 use std::{path::Path, time::Duration};
 
-/// How long a frame may take to come.
-const PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(30);
+/// How long the first frame may take to come, and any other.
+const FIRST: gst::ClockTime = gst::ClockTime::from_seconds(30);
+const LATER: gst::ClockTime = gst::ClockTime::from_seconds(10);
 /// Where a clip does not say.
 const USUAL_FPS: f64 = 25.0;
 
@@ -16,6 +17,7 @@ pub struct Clip {
     out: gst_app::AppSink,
     name: String,
     frames: usize,
+    last: Option<Duration>,
 }
 
 /// One frame. Never printed.
@@ -23,6 +25,8 @@ pub struct Picture {
     sample: gst::Sample,
     pub number: usize,
     pub fps: f64,
+    /// From the beginning of the clip.
+    pub time: Duration,
 }
 
 impl Clip {
@@ -36,7 +40,7 @@ impl Clip {
         pipeline.by_name("in").context("no decoder")?.set_property("uri", uri.as_str());
         let out = pipeline.by_name("out").context("no end")?;
         let out = out.downcast::<gst_app::AppSink>().map_err(|_| anyhow::anyhow!("no appsink"))?;
-        let clip = Self { pipeline, out, name: file.display().to_string(), frames: 0 };
+        let clip = Self { pipeline, out, name: file.display().to_string(), frames: 0, last: None };
         if clip.pipeline.set_state(gst::State::Playing).is_err() {
             clip.problem()?;
             bail!("{}: cannot be played", clip.name);
@@ -46,12 +50,17 @@ impl Clip {
 
     /// The next frame; nothing at the end.
     pub fn next(&mut self) -> Result<Option<Picture>> {
-        let Some(sample) = self.out.try_pull_sample(PATIENCE) else {
+        let patience = if self.frames == 0 { FIRST } else { LATER };
+        let Some(sample) = self.out.try_pull_sample(patience) else {
             self.problem()?;
-            if self.out.is_eos() && self.frames > 0 {
-                return Ok(None);
+            if self.frames == 0 {
+                bail!("{}: no video in it", self.name);
             }
-            bail!("{}: no video in it, or it does not go on", self.name);
+            // GStreamer's demuxer of GIF never tells of the end of some of them.
+            if !self.out.is_eos() {
+                eprintln!("{}: nothing comes after frame {}; taken for the end", self.name, self.frames - 1);
+            }
+            return Ok(None);
         };
         let fps = sample
             .caps()
@@ -59,8 +68,12 @@ impl Clip {
             .map(|info| info.fps())
             .filter(|fps| fps.numer() > 0 && fps.denom() > 0)
             .map_or(USUAL_FPS, |fps| f64::from(fps.numer()) / f64::from(fps.denom()));
-        self.frames += 1;
-        Ok(Some(Picture { sample, number: self.frames - 1, fps }))
+        // Some demuxers, that of GIF among them, give every frame the same time: then frames last as long as the clip says.
+        let stamped = running_time(&sample).filter(|time| self.last.is_none_or(|last| *time > last));
+        let next = self.last.map_or(Duration::ZERO, |last| last + Duration::from_secs_f64(1.0 / fps));
+        let time = stamped.unwrap_or(next);
+        (self.frames, self.last) = (self.frames + 1, Some(time));
+        Ok(Some(Picture { sample, number: self.frames - 1, fps, time }))
     }
 
     fn problem(&self) -> Result<()> {
@@ -78,16 +91,12 @@ impl Drop for Clip {
     }
 }
 
-impl Picture {
-    /// Time of the frame from the beginning of the clip; by its number where it carries none.
-    pub fn time(&self) -> Duration {
-        let stamped =
-            self.sample.segment().and_then(|segment| segment.downcast_ref::<gst::ClockTime>()).and_then(
-                |segment| segment.to_running_time(self.sample.buffer().and_then(gst::BufferRef::pts)?),
-            );
-        stamped.map_or_else(|| Duration::from_secs_f64(self.number as f64 / self.fps), Into::into)
-    }
+fn running_time(sample: &gst::Sample) -> Option<Duration> {
+    let segment = sample.segment()?.downcast_ref::<gst::ClockTime>()?;
+    segment.to_running_time(sample.buffer()?.pts()?).map(Into::into)
+}
 
+impl Picture {
     /// Lends the frame to `look`.
     pub fn with<T>(&self, look: impl FnOnce(&Frame) -> Result<T>) -> Result<T> {
         let (buffer, caps) =

@@ -63,7 +63,7 @@ pub fn follow(clip: &Path, options: &FaceOptions, settings: &Settings) -> Result
             analyzer.set_reclassify_interval(frame.saturating_mul(settings.reclassify_interval));
         }
         let detect = picture.number.is_multiple_of(settings.inference_interval.max(1) as usize);
-        let time = picture.time();
+        let time = picture.time;
         let faces = picture
             .with(|frame| {
                 let size = (frame.width() as f32, frame.height() as f32);
