@@ -80,12 +80,12 @@ pub fn run(command: &Command) -> Result<()> {
         gender: f64::from(options.gender_threshold),
         emotion: f64::from(options.emotion_threshold),
     };
-    let system = command.networks.system(&options);
     // The likeliest emotion is wanted whatever its probability; the threshold is applied in the report.
     options.emotion_threshold = 0.0;
     if faces.iter().all(|face| face.emotion.is_none()) {
         options.expression = None;
     }
+    let system = command.networks.system(&options);
     let looked = look::all(faces, &options)?;
     let mut report = FacesReport::new(&looked, &thresholds, command.seed);
     report.counts.bad_rows = labels.bad.len() as u64;
