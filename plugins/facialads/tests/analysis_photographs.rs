@@ -65,9 +65,10 @@ fn every_woman_is_found_once_and_described_the_same_from_frame_to_frame() {
             let Some(photograph) = facialads_testkit::media(&name) else { continue };
             let seen = show(&photograph, &model, &ages, "I420", everybody());
             assert_eq!(seen.len(), FRAMES);
-            for frame in &seen {
+            // A face that the detector is not sure of is told of when it was seen twice.
+            for frame in &seen[1..] {
                 assert_eq!(frame.faces.len(), count, "{detector} on {name}");
-                assert_eq!(ids(&frame.faces), ids(&seen[0].faces), "{detector} on {name}: tracks are stable");
+                assert_eq!(ids(&frame.faces), ids(&seen[1].faces), "{detector} on {name}: tracks are stable");
             }
             let last = &seen[FRAMES - 1].faces;
             // The rule about possible minors may hide an age; who is described is a woman, or not known well enough.

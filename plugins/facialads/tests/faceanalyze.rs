@@ -169,8 +169,11 @@ fn a_possible_minor_is_counted_never_described_and_ends_targeting() {
     let nets = Nets::new();
     let mut bench = Bench::start(element(&nets, &[MIDDLE]));
     let seen: Vec<Seen> = (0..10).map(|_| bench.see(grey(15), Some(&stamp()))).collect();
+    // This detector is not sure at all: the face is told of once it was seen twice.
     assert!(
-        seen.iter().all(|s| s.faces.len() == 1 && s.faces[0].age.is_none() && s.faces[0].gender.is_none())
+        seen[1..]
+            .iter()
+            .all(|s| s.faces.len() == 1 && s.faces[0].age.is_none() && s.faces[0].gender.is_none())
     );
     assert_eq!(seen.last().unwrap().audience.as_ref().unwrap().targeting, Targeting::PossibleMinor);
     // The face leaves, an adult comes: nobody is targeted while the doubt lasts.
@@ -312,7 +315,7 @@ fn the_same_seed_gives_the_same_metadata_and_another_other_ids() {
     };
     let (one, two, other) = (run(7), run(7), run(8));
     assert_eq!(one, two);
-    assert_ne!(one[0].faces[0].id, other[0].faces[0].id);
+    assert_ne!(one[4].faces[0].id, other[4].faces[0].id);
 }
 
 #[test]

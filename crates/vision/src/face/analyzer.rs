@@ -1,12 +1,13 @@
 use super::{
-    AgeGender, Attention, Detector, DetectorInput, Expression, FaceOptions, FaceStats, Observation, Portrait,
+    AgeGender, Detector, DetectorInput, Expression, FaceOptions, FaceStats, Observation, Portrait,
     TrackedFace, Verdict,
     fusion::quality,
     ids::Ids,
     minors::{CAREFUL_MARGINS, Standing},
     people::People,
+    tracker::Track,
 };
-use crate::{Frame, Rect, Result};
+use crate::{Frame, Rect, Result, decode::Detection};
 use facialads_consent::{Demographics, Emotion, Measurement, Permit, Personalisation, Zone};
 use std::{
     sync::{
@@ -19,6 +20,10 @@ use std::{
 /// The margins that MODELS.md found best: part of the box's size by which it is made wider and higher.
 pub(super) const AGE_MARGIN: f32 = 0.2;
 pub(super) const EXPRESSION_MARGIN: f32 = 0.1;
+
+/// Confidence from which a detection may continue a track that it fits, though it is below the detector's threshold:
+/// ByteTrack's second stage. A face half turned away or half hidden seldom falls below it.
+const DOUBTFUL: f32 = 0.3;
 
 /// What may be learned of the people on one frame, asked for anew for each frame.
 #[derive(Clone, Copy, Debug, Default)]
@@ -89,6 +94,15 @@ pub struct FaceAnalyzer {
     emotion_threshold: f32,
     /// Held for moments only, never during inference.
     people: Mutex<People>,
+    /// Held by the worker while it looks.
+    looked: Mutex<Looked>,
+}
+
+/// Memory of a look, kept so that the next one need not ask for it; empty in between.
+#[derive(Default)]
+struct Looked {
+    found: Vec<Detection>,
+    observations: Vec<Observation>,
 }
 
 fn nanoseconds(interval: Duration) -> u64 {
@@ -124,6 +138,7 @@ impl FaceAnalyzer {
             gender_threshold: options.gender_threshold,
             emotion_threshold: options.emotion_threshold,
             people: Mutex::new(People::new(Ids::new(options.seed), options.max_missing)),
+            looked: Mutex::default(),
         })
     }
 
@@ -147,6 +162,11 @@ impl FaceAnalyzer {
     /// Changes [`FaceOptions::reclassify_interval`]: who counts in frames learns their duration late, and it may change.
     pub fn set_reclassify_interval(&self, interval: Duration) {
         self.reclassify_interval.store(nanoseconds(interval), Ordering::Relaxed);
+    }
+
+    /// One look at a time: whoever comes second waits for the first.
+    fn looked(&self) -> MutexGuard<'_, Looked> {
+        self.looked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn people(&self) -> MutexGuard<'_, People> {
@@ -179,16 +199,20 @@ impl FaceAnalyzer {
         let generation = self.begin(permit.epoch(), Some(input.generation))?;
         let Some(detector) = &self.detector else { return Ok(self.count(now)) };
         self.people().stats.inference_calls += detector.passes();
-        let found = detector.detect(permit, input)?;
         let (width, height) = input.frame_size();
-        let observations: Vec<Observation> =
-            found.iter().map(|face| Observation::of_frame(face, width, height)).collect();
-        self.follow(generation, &observations, zone, now)
+        self.people().tracker.shape = Some(width / height);
+        let mut looked = self.looked();
+        let Looked { found, observations } = &mut *looked;
+        detector.detect_down_to(permit, input, DOUBTFUL, found)?;
+        observations.clear();
+        observations.extend(found.drain(..).map(|face| Observation::of_frame(&face, width, height)));
+        self.follow(generation, observations, detector.threshold(), zone, now)
     }
 
     /// Worker: updates the tracks with faces that somebody else has found in the frame at `now`, as
     /// [`FaceAnalyzer::detect`] does with its own. Those whose centre lies outside `zone` are left out. Returns how many
-    /// faces there are.
+    /// faces there are. Every one of them counts as a face, however confident. Where heads are turned to is told only once
+    /// the shape of the frame is known, from [`FaceAnalyzer::cut`] of an earlier one.
     ///
     /// # Errors
     /// [`crate::Error::Stale`]: consent ended, and nothing was learned.
@@ -200,25 +224,32 @@ impl FaceAnalyzer {
         now: Duration,
     ) -> Result<usize> {
         let generation = self.begin(permit.epoch(), None)?;
-        self.follow(generation, observations, zone, now)
+        let mut looked = self.looked();
+        let mine = &mut looked.observations;
+        mine.clear();
+        mine.extend(observations);
+        self.follow(generation, mine, f32::NEG_INFINITY, zone, now)
     }
 
+    /// Takes what was found into the tracks, less what does not belong there.
     fn follow(
         &self,
         generation: u64,
-        observations: &[Observation],
+        observations: &mut Vec<Observation>,
+        threshold: f32,
         zone: Zone,
         now: Duration,
     ) -> Result<usize> {
-        let in_zone = |face: &&Observation| {
+        observations.retain(|face| {
             let (x, y) = face.bounds.centre();
             face.is_proper() && zone.contains(f64::from(x), f64::from(y))
-        };
-        let in_zone: Vec<Observation> = observations.iter().filter(in_zone).copied().collect();
+        });
+        let within = Rect::new(zone.x as f32, zone.y as f32, zone.width as f32, zone.height as f32);
         let mut people = self.people();
         people.still(generation)?;
         people.stats.detections += 1;
-        people.tracker.update(&in_zone, now);
+        people.tracker.update(observations, threshold, &within, now);
+        observations.clear();
         people.tidy(now);
         Ok(people.tracker.alive(now).count())
     }
@@ -257,6 +288,10 @@ impl FaceAnalyzer {
         let interval = Duration::from_nanos(self.reclassify_interval.load(Ordering::Relaxed));
         let mut requests = Vec::new();
         for (rank, track) in people.by_size(now).into_iter().enumerate() {
+            // Where a hidden face should be, another one may be seen. It takes its place in the order all the same.
+            if !people.tracker.is_in_sight(&track) {
+                continue;
+            }
             let person = people.person(track.id);
             let demographics =
                 rank < for_demographics && person.demographics_due(&track, allowed, interval, now);
@@ -284,6 +319,7 @@ impl FaceAnalyzer {
     /// no longer on the picture are left out.
     pub fn cut(&self, frame: &Frame, requests: &[CropRequest]) -> Crops {
         let (width, height) = (frame.width() as f32, frame.height() as f32);
+        self.people().tracker.shape = Some(width / height);
         let cut = |request: &CropRequest| {
             let bounds = request.bounds.scaled(width, height);
             let margins: &[f32] = match (request.demographics, request.careful) {
@@ -430,7 +466,7 @@ impl FaceAnalyzer {
         }
         let (for_demographics, for_emotion) = people.limits(allowed);
         let shown: Vec<i32> = people.tracker.visible(now).map(|track| track.id).collect();
-        let tell = |(rank, track): (usize, super::tracker::Track)| {
+        let tell = |(rank, track): (usize, Track)| {
             let bounds = track.at(now).clipped(1.0, 1.0);
             if !bounds.is_proper() || !shown.contains(&track.id) {
                 return None;
@@ -446,7 +482,7 @@ impl FaceAnalyzer {
                 gender: demographics.and_then(|d| d.gender(self.gender_threshold)),
                 emotion: feelings.and_then(|f| f.emotion(self.emotion_threshold)),
                 points: track.points_at(now),
-                attention: Attention { dwell: now.saturating_sub(track.first_seen), ..Attention::default() },
+                attention: track.attention(now),
             })
         };
         people.by_size(now).into_iter().enumerate().filter_map(tell).collect()

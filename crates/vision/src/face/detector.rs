@@ -141,6 +141,10 @@ impl Detector {
     pub fn shares_network_with(&self, other: &Self) -> bool {
         self.model.shares_network_with(&other.model)
     }
+    /// Least confidence of the faces that [`Detector::detect`] gives back, 0..=1.
+    pub fn threshold(&self) -> f32 {
+        self.threshold
+    }
     /// Runs of the network per picture.
     pub fn passes(&self) -> u64 {
         1 + u64::from(self.model.spec().second_pass.is_some())
@@ -182,9 +186,25 @@ impl Detector {
         input: &DetectorInput,
         found: &mut Vec<Detection>,
     ) -> Result<()> {
+        self.detect_down_to(permit, input, self.threshold, found)
+    }
+
+    /// As [`Detector::detect_into`], and after those faces what the network is less sure of, down to the confidence `least`: a
+    /// tracker may continue with such a detection, alone it is no face. The others are among it unchanged, because a
+    /// detection never suppresses one that is surer.
+    ///
+    /// # Errors
+    /// As [`Detector::detect_into`].
+    pub fn detect_down_to(
+        &self,
+        permit: &Permit<Measurement>,
+        input: &DetectorInput,
+        least: f32,
+        found: &mut Vec<Detection>,
+    ) -> Result<()> {
         let pool = || self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
         let mut scratch = pool().pop().unwrap_or_default();
-        let result = self.detect_passes(permit, input, &mut scratch, found);
+        let result = self.detect_passes(permit, input, least.min(self.threshold), &mut scratch, found);
         pool().push(scratch);
         if result.is_err() {
             found.clear();
@@ -196,13 +216,14 @@ impl Detector {
         &self,
         permit: &Permit<Measurement>,
         input: &DetectorInput,
+        least: f32,
         scratch: &mut Scratch,
         found: &mut Vec<Detection>,
     ) -> Result<()> {
         let (width, height) = input.frame_size();
         found.clear();
         for pass in &input.passes {
-            self.detect_pass(permit, pass, width.max(height), scratch)?;
+            self.detect_pass(permit, pass, least, width.max(height), scratch)?;
             merge(found, &mut scratch.of_pass, self.iou, &mut scratch.gone);
         }
         for face in found.iter_mut() {
@@ -216,6 +237,7 @@ impl Detector {
         &self,
         permit: &Permit<Measurement>,
         pass: &Pass,
+        least: f32,
         longer_side: f32,
         scratch: &mut Scratch,
     ) -> Result<()> {
@@ -223,7 +245,11 @@ impl Detector {
         let Scratch { runs, candidates, of_pass: found, .. } = scratch;
         self.model.run_on_people(permit, pass.picture.values(), size, runs)?;
         let (outputs, item) = runs.outputs_of(0);
-        let threshold = pass.second.and_then(|s| s.threshold).unwrap_or(self.threshold).max(self.threshold);
+        // The second pass is not asked for what is doubtful: it looks for large faces, and those are seldom that.
+        let threshold = match pass.second {
+            Some(second) => second.threshold.unwrap_or(self.threshold).max(self.threshold),
+            None => least,
+        };
         self.decoder.candidates(outputs, item, size, threshold, candidates)?;
         candidates.suppress(self.iou, MOST_FACES);
         found.clear();

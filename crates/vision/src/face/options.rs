@@ -20,7 +20,8 @@ pub struct FaceOptions {
     pub detector_size: Option<u32>,
     /// Time between two descriptions of one face.
     pub reclassify_interval: Duration,
-    /// How long a face may go undetected before its track ends.
+    /// How long a face may go undetected before its track ends. Told of it is for 300 ms of that; for the number of people
+    /// in the zone, which consent is held against, it counts all the time.
     pub max_missing: Duration,
     /// Least probability of a gender that is told; below it is [`super::Gender::Unknown`]. 0.8: 96 % right with 75 % kept
     /// (FairFace, adults).
@@ -42,7 +43,7 @@ impl Default for FaceOptions {
             threshold: None,
             detector_size: None,
             reclassify_interval: Duration::from_millis(500),
-            max_missing: Duration::from_secs(1),
+            max_missing: Duration::from_millis(2500),
             gender_threshold: 0.8,
             emotion_threshold: 0.6,
             seed: None,

@@ -2,6 +2,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::panic)]
 
 pub mod nets;
+pub mod scene;
 
 use facialads_consent::{
     Basis, Permit, Policy, PurposeKind, Purposes, Site, Stamp, Zone, permit, wall_clock,
