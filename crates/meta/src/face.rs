@@ -215,9 +215,7 @@ impl Face {
     /// All faces on a buffer, in the order they were attached. Regions of other types are left alone, and so are
     /// regions of type "face" without a readable detection and id: they are somebody else's.
     pub fn read(buffer: &gst::BufferRef) -> Vec<Face> {
-        let kept = custom::find(buffer, NAME, |all, _| Some(all.to_owned()));
-        let faces = buffer.iter_meta::<VideoRegionOfInterestMeta>();
-        faces.filter_map(|region| Self::parse(&region, kept.as_deref())).collect()
+        read_numbered(buffer).into_iter().map(|(_, face)| face).collect()
     }
 
     fn parse(region: &VideoRegionOfInterestMeta, kept: Option<&gst::StructureRef>) -> Option<Self> {
@@ -246,6 +244,13 @@ impl Face {
             attention: param("attention").and_then(|s| Attention::parse(&s)),
         })
     }
+}
+
+/// The faces on a buffer with the numbers of their regions.
+pub(crate) fn read_numbered(buffer: &gst::BufferRef) -> Vec<(i32, Face)> {
+    let kept = custom::find(buffer, NAME, |all, _| Some(all.to_owned()));
+    let regions = buffer.iter_meta::<VideoRegionOfInterestMeta>();
+    regions.filter_map(|region| Some((region.id(), Face::parse(&region, kept.as_deref())?))).collect()
 }
 
 /// Whether what was kept is about this region: regions of others may have the same number. However the picture was

@@ -1,27 +1,55 @@
-//! Faces as JSON, with the field names of DL Streamer's `gvametaconvert`, for applications that ask for it.
+//! Faces as JSON, in the layout of DL Streamer's `gvametaconvert`, for applications that ask for it.
+//!
+//! One object a frame, keys in alphabetical order as there: `resolution`, `timestamp`, and `objects` unless there are
+//! none. `age` carries our `years`, `low` and `high` beside DL Streamer's fields, and `attention` is ours. What is not
+//! known is left out. Lengths are pixels, `timestamp` is stream time in nanoseconds.
 
 use crate::{
     Age, Attention, Face, Label,
-    face::{Class, ROI_TYPE},
+    face::{self, Class, ROI_TYPE},
 };
 use serde_json::{Map, Value, json};
 
 /// The faces of one frame of `width` x `height` pixels. `timestamp` is left out where the frame has none.
-///
-/// Lengths are pixels, `timestamp` nanoseconds; `age` carries our `years`, `low` and `high` beside DL Streamer's
-/// fields, and `attention` is ours. What is not known is left out.
 pub fn to_json(faces: &[Face], width: u32, height: u32, timestamp: Option<gst::ClockTime>) -> Value {
+    frame(faces.iter().map(|face| object(face, width, height)).collect(), width, height, timestamp)
+}
+
+/// What `gvametaconvert` says of a buffer with a picture of `width` x `height` pixels: [`to_json`] with the numbers of the
+/// regions (`region_id`, which its newer versions have). `None` where there is no face: then `gvametaconvert` says nothing.
+pub fn of_buffer(
+    buffer: &gst::BufferRef,
+    width: u32,
+    height: u32,
+    timestamp: Option<gst::ClockTime>,
+) -> Option<Value> {
+    let numbered = |(number, face): (i32, Face)| {
+        let mut object = object(&face, width, height);
+        object.insert("region_id".into(), json!(number));
+        object
+    };
+    let objects: Vec<_> = face::read_numbered(buffer).into_iter().map(numbered).collect();
+    (!objects.is_empty()).then(|| frame(objects, width, height, timestamp))
+}
+
+fn frame(
+    objects: Vec<Map<String, Value>>,
+    width: u32,
+    height: u32,
+    timestamp: Option<gst::ClockTime>,
+) -> Value {
     let mut frame = Map::new();
     frame.insert("resolution".into(), json!({ "width": width, "height": height }));
     if let Some(timestamp) = timestamp {
         frame.insert("timestamp".into(), json!(timestamp.nseconds()));
     }
-    let objects = faces.iter().map(|face| object(face, width, height)).collect();
-    frame.insert("objects".into(), Value::Array(objects));
+    if !objects.is_empty() {
+        frame.insert("objects".into(), objects.into());
+    }
     Value::Object(frame)
 }
 
-fn object(face: &Face, width: u32, height: u32) -> Value {
+fn object(face: &Face, width: u32, height: u32) -> Map<String, Value> {
     let [x_min, y_min, x_max, y_max] = face.fractions(width, height);
     let mut object = Map::new();
     let mut put = |name: &str, value: Value| object.insert(name.to_owned(), value);
@@ -52,7 +80,7 @@ fn object(face: &Face, width: u32, height: u32) -> Value {
     if let Some(value) = face.attention.as_ref().map(attention) {
         put("attention", value);
     }
-    Value::Object(object)
+    object
 }
 
 fn age(age: &Age) -> Value {

@@ -7,7 +7,7 @@ use facialads_meta::{
     Age, Attention, Audience, Emotion, Face, Gender, Label, Subject, SubjectClass, Targeting, audience,
     consent,
     event::{Gate, Running},
-    strip, subject,
+    json, strip, subject,
 };
 use gst_video::{VideoCaptionMeta, VideoRegionOfInterestMeta};
 
@@ -382,4 +382,32 @@ fn json_has_the_fields_of_gvametaconvert() {
     });
     assert_eq!(value, expected);
     assert!(facialads_meta::to_json(&[], 1, 1, None).get("timestamp").is_none());
+}
+
+/// The text that DL Streamer's jsonconverter.cpp makes of the regions of `a_face_has_the_structures_that_dl_streamer_reads`
+/// (its JSON library sorts keys too), with `years`, `low`, `high` and `attention` added.
+#[test]
+fn json_of_a_buffer_is_what_gvametaconvert_writes() {
+    init();
+    let mut buffer = buffer();
+    let buffer = buffer.make_mut();
+    assert_eq!(json::of_buffer(buffer, 640, 480, None), None, "nobody there, nothing said");
+    assert_eq!(
+        facialads_meta::to_json(&[], 640, 480, None).to_string(),
+        r#"{"resolution":{"height":480,"width":640}}"#
+    );
+    face().attach(buffer, 640, 480);
+    let number = buffer.meta::<VideoRegionOfInterestMeta>().unwrap().id();
+    let value = json::of_buffer(buffer, 640, 480, Some(gst::ClockTime::from_mseconds(40))).unwrap();
+    let expected = [
+        r#"{"objects":[{"age":{"confidence":0.5,"high":39.0,"label":"34","label_id":34,"low":28.0,"#,
+        r#""model":{"name":"age-gender"},"years":33.6},"attention":{"dwell_ms":1500,"facing":0.5,"yaw":-3.0},"#,
+        r#""detection":{"bounding_box":{"x_max":0.15,"x_min":0.05,"y_max":0.15,"y_min":0.05},"#,
+        r#""confidence":0.75,"label":"face","label_id":0},"#,
+        r#""emotion":{"confidence":0.6,"label":"surprised","label_id":6,"model":{"name":"expression"}},"#,
+        r#""gender":{"confidence":0.9,"label":"female","label_id":0,"model":{"name":"age-gender"}},"h":48,"id":7,"#,
+        &format!(r#""region_id":{number},"roi_type":"face","w":64,"x":32,"y":24}}],"#),
+        r#""resolution":{"height":480,"width":640},"timestamp":40000000}"#,
+    ];
+    assert_eq!(value.to_string(), expected.concat());
 }

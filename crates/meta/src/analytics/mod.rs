@@ -23,5 +23,9 @@ mod tracking;
 
 pub(crate) use imp::{attach_face, attach_subject, detections, remove_all, remove_detections};
 
+/// The binding, for those who read or write more of it than faces.
+#[cfg(feature = "v1_24")]
+pub use gst_analytics;
+
 /// Whether this build writes and reads `GstAnalyticsRelationMeta`.
 pub const BUILT_IN: bool = cfg!(feature = "v1_24");
