@@ -12,6 +12,15 @@ struct Model {
     graph: Option<Graph>,
     #[prost(message, repeated, tag = "8")]
     opset: Vec<Opset>,
+    #[prost(message, repeated, tag = "14")]
+    metadata: Vec<Entry>,
+}
+#[derive(Clone, PartialEq, Message)]
+struct Entry {
+    #[prost(string, tag = "1")]
+    key: String,
+    #[prost(string, tag = "2")]
+    value: String,
 }
 #[derive(Clone, PartialEq, Message)]
 struct Opset {
@@ -106,7 +115,7 @@ pub const FLOAT16: i32 = 10;
 const INT64: i32 = 7;
 
 /// A network under construction, with one input `image` [N, 3, side, side].
-pub struct Net(Graph);
+pub struct Net(Graph, Vec<Entry>);
 
 impl Net {
     pub fn new(side: i64) -> Self {
@@ -115,17 +124,21 @@ impl Net {
 
     /// With an input `image` of another shape; -1 is a side of any size.
     pub fn with_input(shape: &[i64]) -> Self {
-        let image = value("image", shape);
-        Self(Graph { name: "test".into(), inputs: vec![image], ..Graph::default() })
+        Self::of(value("image", shape))
+    }
+
+    fn of(input: Value) -> Self {
+        Self(Graph { name: "test".into(), inputs: vec![input], ..Graph::default() }, Vec::new())
+    }
+
+    /// Something that the file says about itself.
+    pub fn metadata(&mut self, key: &str, value: &str) {
+        self.1.push(Entry { key: key.into(), value: value.into() });
     }
 
     /// With an input `data` of another kind of number, turned into the floats `image`.
     pub fn with_input_of(kind: i32, shape: &[i64]) -> Self {
-        let mut net = Self(Graph {
-            name: "test".into(),
-            inputs: vec![value_of("data", shape, kind)],
-            ..Graph::default()
-        });
+        let mut net = Self::of(value_of("data", shape, kind));
         net.0.nodes.push(Node {
             inputs: vec!["data".into()],
             outputs: vec!["image".into()],
@@ -200,7 +213,7 @@ impl Net {
     #[allow(clippy::unwrap_used)]
     pub fn write(self, path: &std::path::Path) {
         let opset = Opset { domain: String::new(), version: 13 };
-        let model = Model { ir_version: 8, graph: Some(self.0), opset: vec![opset] };
+        let model = Model { ir_version: 8, graph: Some(self.0), opset: vec![opset], metadata: self.1 };
         std::fs::write(path, model.encode_to_vec()).unwrap();
     }
 }
