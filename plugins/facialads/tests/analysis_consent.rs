@@ -32,7 +32,7 @@ fn grant(store: &Store) -> String {
 /// A live camera that shows a face, and everything that came out of the pipeline so far.
 fn camera(nets: &Nets, store: &Path) -> (gst::Pipeline, Arc<Mutex<Vec<Seen>>>) {
     let line = format!(
-        "videotestsrc is-live=true pattern=white ! video/x-raw,width=160,height=160,framerate=50/1 \
+        "videotestsrc is-live=true pattern=solid-color foreground-color=0xffd0d0d0 ! video/x-raw,width=160,height=160,framerate=50/1 \
          ! consentgate screen=lobby store={} ! faceanalyze name=faces inference-interval=1 reclassify-interval=1 \
            fallback=false model={} age-gender-model={} ! appsink name=out sync=false",
         store.display(),

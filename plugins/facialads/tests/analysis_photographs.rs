@@ -60,6 +60,7 @@ fn every_woman_is_found_once_and_described_the_same_from_frame_to_frame() {
     let (Some(ages), true) = (facialads_testkit::model("age-gender"), onnx_runtime()) else { return };
     for detector in ["yunet", "ssd-mobilenet-v1"] {
         let Some(model) = facialads_testkit::model(detector) else { continue };
+        let (mut women, mut described) = (0, 0);
         for (number, count) in FACES.into_iter().enumerate() {
             let name = format!("sample{}.jpg", number + 1);
             let Some(photograph) = facialads_testkit::media(&name) else { continue };
@@ -72,14 +73,13 @@ fn every_woman_is_found_once_and_described_the_same_from_frame_to_frame() {
             }
             let last = &seen[FRAMES - 1].faces;
             // The rule about possible minors may hide an age; who is described is a woman, or not known well enough.
-            let mut described = 0;
+            women += last.len();
             for face in last.iter().filter(|face| face.age.is_some()) {
                 described += 1;
                 let age = face.age.as_ref().unwrap();
                 assert!((21.0..50.0).contains(&age.years), "{name}: {}", age.years);
                 assert_ne!(face.gender.as_ref().unwrap().value, Gender::Male, "{detector} on {name}");
             }
-            assert!(described > 0, "{detector} on {name}: nobody was described");
             // Fused over the track: once settled an estimate no longer moves on a picture that stands still.
             let before = &seen[FRAMES - 2].faces;
             for (now, then) in last.iter().zip(before) {
@@ -87,6 +87,7 @@ fn every_woman_is_found_once_and_described_the_same_from_frame_to_frame() {
                 assert!((years(now) - years(then)).abs() < 0.5, "{detector} on {name}");
             }
         }
+        assert!(3 * described > women, "{detector}: {described} of {women} were described");
     }
 }
 
@@ -139,6 +140,7 @@ fn a_detector_of_ones_own_is_used_by_its_path() {
     let mine = folder.path().join("rfb-320.onnx");
     std::fs::copy(onnx, &mine).unwrap();
     std::fs::write(mine.with_extension("toml"), description.split("```").next().unwrap()).unwrap();
+    let mut described = 0;
     for (number, count) in FACES.into_iter().enumerate() {
         let name = format!("sample{}.jpg", number + 1);
         let Some(photograph) = facialads_testkit::media(&name) else { return };
@@ -148,9 +150,8 @@ fn a_detector_of_ones_own_is_used_by_its_path() {
             assert_eq!(frame.faces.len(), count, "{name}");
             assert_eq!(ids(&frame.faces), ids(&seen[0].faces), "{name}: tracks are stable");
         }
-        assert!(
-            seen[FRAMES - 1].faces.iter().any(|face| face.gender.is_some()),
-            "{name}: described all the same"
-        );
+        described += seen[FRAMES - 1].faces.iter().filter(|face| face.gender.is_some()).count();
     }
+    // The rule about possible minors hides several.
+    assert!(described > 22 / 3, "described all the same: {described} of 22");
 }

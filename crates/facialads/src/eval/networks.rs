@@ -40,7 +40,7 @@ impl Networks {
         let fallback = device == runtime::Device::Auto;
         Ok(FaceOptions {
             detector: Some(self.detector.clone().unwrap_or_else(default_detector)),
-            age_gender: self.age_gender_model.clone().unwrap_or(defaults.age_gender),
+            age_gender: self.age_gender_model.clone().or(defaults.age_gender),
             expression: self.emotion_model.clone().or(defaults.expression),
             load: runtime::LoadOptions { device, fallback, ..defaults.load },
             threshold: self.threshold,
@@ -54,13 +54,21 @@ impl Networks {
     pub fn system(&self, options: &FaceOptions) -> System {
         System {
             detector: options.detector.clone().unwrap_or_default(),
-            age_gender: options.age_gender.clone(),
+            age_gender: age_gender_name(options),
             expression: options.expression.clone(),
             device: self.device.clone(),
             runtime: runtime_of(&options.load.device),
             threshold: self.threshold,
             detector_size: self.detector_size,
         }
+    }
+}
+
+/// The networks for age and gender, by name: one, or two that are joined, with " + " between.
+fn age_gender_name(options: &FaceOptions) -> String {
+    match facialads_vision::face::age_gender_networks(options.age_gender.as_deref()) {
+        (first, Some(second)) => format!("{first} + {second}"),
+        (only, None) => only.to_owned(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Age and gender.
 
-use super::{Outputs, item, wrong_size};
+use super::{Outputs, item, sigmoid, wrong_size};
 use crate::{Result, runtime::Tensor, spec::Decoder};
 
 pub struct AgeGender {
@@ -15,6 +15,21 @@ pub struct Estimate {
     pub years: f32,
     /// Probability, 0..=1; that of male is the rest.
     pub female: f32,
+}
+
+/// Log-odds beyond this are rounding: a 32-bit softmax cannot tell them apart.
+const MOST_LOGIT: f32 = 14.0;
+
+impl Estimate {
+    /// `logit`: log-odds of female.
+    pub fn from_logit(years: f32, logit: f32) -> Self {
+        Self { years, female: sigmoid(logit) }
+    }
+
+    /// Log-odds of female, -14..=14.
+    pub fn logit(&self) -> f32 {
+        (self.female.ln() - (1.0 - self.female).ln()).clamp(-MOST_LOGIT, MOST_LOGIT)
+    }
 }
 
 impl AgeGender {

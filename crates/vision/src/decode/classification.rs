@@ -32,21 +32,46 @@ impl Classification {
     /// # Errors
     /// [`Error::Shape`] if the batch has no such picture, or a value is not a number.
     pub fn decode(&self, outputs: &[Tensor], picture: usize) -> Result<Vec<f32>> {
+        let values = self.values(outputs, picture)?;
+        Ok(if is_distribution(values) { values.to_vec() } else { softmax(values) })
+    }
+
+    /// The same with the logits divided by `temperature` (above 0), which makes an overconfident network honest. `each` is
+    /// told every class and its probability; nothing is allocated.
+    ///
+    /// # Errors
+    /// As [`Classification::decode`].
+    pub fn decode_cooled(
+        &self,
+        outputs: &[Tensor],
+        picture: usize,
+        temperature: f32,
+        mut each: impl FnMut(usize, f32),
+    ) -> Result<()> {
+        let values = self.values(outputs, picture)?;
+        let distribution = is_distribution(values);
+        // The logarithm of a probability is its logit up to a constant, which does not matter here.
+        let logit = |value: f32| {
+            let logit = if distribution { value.max(f32::MIN_POSITIVE).ln() } else { value };
+            logit / temperature
+        };
+        let most = values.iter().map(|v| logit(*v)).fold(f32::NEG_INFINITY, f32::max);
+        let total: f32 = values.iter().map(|v| (logit(*v) - most).exp()).sum();
+        values.iter().enumerate().for_each(|(class, v)| each(class, (logit(*v) - most).exp() / total));
+        Ok(())
+    }
+
+    /// As many finite values as classes.
+    fn values<'a>(&self, outputs: &'a [Tensor], picture: usize) -> Result<&'a [f32]> {
         let values = item(outputs, 0, picture);
         if values.len() != self.classes || values.iter().any(|v| !v.is_finite()) {
             let expected = format!("{} finite", self.classes);
             return Err(wrong_size(&self.model, Decoder::Classification, &expected, values.len()));
         }
-        let total: f32 = values.iter().sum();
-        let probabilities = values.iter().all(|v| *v >= 0.0) && (total - 1.0).abs() < 0.01;
-        Ok(if probabilities { values.to_vec() } else { softmax(values) })
+        Ok(values)
     }
 }
 
-/// Makes an overconfident distribution honest: its logits divided by `temperature` (above 0; 1 changes nothing).
-pub fn cooled(probabilities: &[f32], temperature: f32) -> Vec<f32> {
-    // The logarithm of a probability is its logit up to a constant, which softmax does not see.
-    let logits: Vec<f32> =
-        probabilities.iter().map(|p| p.max(f32::MIN_POSITIVE).ln() / temperature).collect();
-    softmax(&logits)
+fn is_distribution(values: &[f32]) -> bool {
+    values.iter().all(|v| *v >= 0.0) && (values.iter().sum::<f32>() - 1.0).abs() < 0.01
 }

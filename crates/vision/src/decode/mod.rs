@@ -10,8 +10,10 @@
 //! | `yunet` | `cls_S` [N,C,1], `obj_S` [N,C,1], `bbox_S` [N,C,4], `kps_S` [N,C,10] for S = 8, 16, 32, C = cells |
 //! | `landmarks-68` | one [N,136]: x, y as fractions of the input |
 //! | `age-gender` | `age` [N,1] years, `gender` [N,2] probabilities of male, female |
+//! | `age-distribution` | `age` [N,K] probabilities of 1 to K years, `gender` [N,1] log-odds of male; no other output |
 //! | `classification` | one [N,classes]: probabilities, or logits, which are then turned into probabilities |
 
+pub mod age_distribution;
 pub mod age_gender;
 mod candidates;
 pub mod classification;

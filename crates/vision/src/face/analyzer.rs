@@ -1,25 +1,25 @@
 use super::{
-    AgeGender, Detector, DetectorInput, Expression, FaceOptions, FaceStats, Observation, Portrait,
-    TrackedFace, Verdict,
-    fusion::quality,
+    Detector, DetectorInput, FaceOptions, FaceStats, Observation, TrackedFace, Verdict,
+    buffers::{Buffers, FaceCrops, Pool},
+    describer::{Describer, Wanted},
+    framing::Place,
+    fusion::{Demographics as FusedDemographics, Feelings},
     ids::Ids,
-    minors::{CAREFUL_MARGINS, Standing},
+    minors::Standing,
     people::People,
+    quality::{self, Hindrance},
     tracker::Track,
 };
 use crate::{Frame, Rect, Result, decode::Detection};
 use facialads_consent::{Demographics, Emotion, Measurement, Permit, Personalisation, Zone};
 use std::{
+    fmt,
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
-
-/// The margins that MODELS.md found best: part of the box's size by which it is made wider and higher.
-pub(super) const AGE_MARGIN: f32 = 0.2;
-pub(super) const EXPRESSION_MARGIN: f32 = 0.1;
 
 /// Confidence from which a detection may continue a track that it fits, though it is below the detector's threshold:
 /// ByteTrack's second stage. A face half turned away or half hidden seldom falls below it.
@@ -34,17 +34,28 @@ pub struct Allowed<'a> {
     pub adult_declared: bool,
 }
 
-/// A face whose picture is wanted from the frame at hand.
-#[derive(Clone, Debug)]
+/// A face whose picture is wanted from the frame at hand. Never printed but for where it is.
+#[derive(Clone)]
 pub struct CropRequest {
     id: i32,
     /// Fractions of the frame.
     bounds: Rect,
+    points: Option<[(f32, f32); 5]>,
+    /// See [`Wanted`].
+    covered: Hindrance,
     demographics: bool,
-    /// With the eight crops that the minors' rule asks for.
     careful: bool,
     emotion: bool,
     generation: u64,
+}
+
+impl fmt::Debug for CropRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CropRequest")
+            .field("id", &self.id)
+            .field("bounds", &self.bounds)
+            .finish_non_exhaustive()
+    }
 }
 
 impl CropRequest {
@@ -52,30 +63,37 @@ impl CropRequest {
     pub fn bounds(&self) -> Rect {
         self.bounds
     }
+
+    /// In pixels of a frame of this size.
+    fn wanted(&self, (width, height): (f32, f32)) -> Wanted {
+        let Self { id, covered, demographics, careful, emotion, .. } = *self;
+        let points = self.points.map(|points| points.map(|(x, y)| (x * width, y * height)));
+        let place = Place { bounds: self.bounds.scaled(width, height), points };
+        Wanted { id, place, covered, demographics, careful, emotion }
+    }
 }
 
-/// Pictures of faces, cut out of one frame, largest face first. Never printed.
+/// Pictures of faces, cut out of one frame, largest face first. Never printed; wiped when it is dropped, and its memory is
+/// used for the next frame's.
 pub struct Crops {
-    faces: Vec<FaceCrops>,
+    buffers: Buffers,
     generation: u64,
-}
-
-struct FaceCrops {
-    id: i32,
-    quality: f32,
-    careful: bool,
-    /// One, or one per careful margin; empty where it is not wanted.
-    age: Vec<Portrait>,
-    expression: Option<Portrait>,
+    pool: Pool,
 }
 
 impl Crops {
     pub fn is_empty(&self) -> bool {
-        self.faces.is_empty()
+        self.buffers.faces.is_empty()
     }
     /// Faces.
     pub fn len(&self) -> usize {
-        self.faces.len()
+        self.buffers.faces.len()
+    }
+}
+
+impl Drop for Crops {
+    fn drop(&mut self) {
+        self.pool.give_back(std::mem::take(&mut self.buffers));
     }
 }
 
@@ -85,8 +103,7 @@ impl Crops {
 pub struct FaceAnalyzer {
     /// `None` where faces are found elsewhere.
     detector: Option<Detector>,
-    age_gender: AgeGender,
-    expression: Option<Expression>,
+    describer: Describer,
     notes: Vec<String>,
     /// Nanoseconds.
     reclassify_interval: AtomicU64,
@@ -124,15 +141,12 @@ impl FaceAnalyzer {
             }
         };
         let detector = options.detect.then(detector).transpose()?;
-        let age_gender = AgeGender::load(&options.age_gender, load)?;
-        let expression = options.expression.as_deref().map(|m| Expression::load(m, load)).transpose()?;
+        let describer = Describer::load(options)?;
         let mut notes = detector.as_ref().map_or_else(Vec::new, |detector| detector.notes().to_vec());
-        notes.extend(age_gender.note().map(str::to_owned));
-        notes.extend(expression.as_ref().and_then(Expression::note).map(str::to_owned));
+        notes.extend_from_slice(describer.notes());
         Ok(Self {
             detector,
-            age_gender,
-            expression,
+            describer,
             notes,
             reclassify_interval: AtomicU64::new(nanoseconds(options.reclassify_interval)),
             gender_threshold: options.gender_threshold,
@@ -150,13 +164,13 @@ impl FaceAnalyzer {
     pub fn detector_model(&self) -> &str {
         self.detector.as_ref().map_or("upstream", Detector::name)
     }
-    /// Name of the age and gender model, for metadata.
+    /// Name of the age and gender model, for metadata; of two that are joined, the first.
     pub fn age_gender_model(&self) -> &str {
-        self.age_gender.name()
+        self.describer.age_gender_model()
     }
     /// Name of the expression model, for metadata; `None` where emotion is not looked at.
     pub fn expression_model(&self) -> Option<&str> {
-        self.expression.as_ref().map(Expression::name)
+        self.describer.expression_model()
     }
 
     /// Changes [`FaceOptions::reclassify_interval`]: who counts in frames learns their duration late, and it may change.
@@ -276,6 +290,14 @@ impl FaceAnalyzer {
     /// permit's limit, largest faces first. Attributes of faces that may not be described (any more) are dropped here, so
     /// call it for each frame.
     pub fn crops_due(&self, allowed: &Allowed, now: Duration) -> Vec<CropRequest> {
+        let mut requests = Vec::new();
+        self.crops_due_into(allowed, now, &mut requests);
+        requests
+    }
+
+    /// [`FaceAnalyzer::crops_due`] into memory that is used again; what `requests` held is replaced.
+    pub fn crops_due_into(&self, allowed: &Allowed, now: Duration, requests: &mut Vec<CropRequest>) {
+        requests.clear();
         let mut people = self.people();
         let epochs = [allowed.demographics.map(Permit::epoch), allowed.emotion.map(Permit::epoch)];
         for epoch in epochs.into_iter().flatten() {
@@ -284,72 +306,59 @@ impl FaceAnalyzer {
         }
         people.enforce(allowed, now);
         let (for_demographics, for_emotion) = people.limits(allowed);
-        let generation = people.generation;
+        let (generation, frame) = (people.generation, people.frame);
         let interval = Duration::from_nanos(self.reclassify_interval.load(Ordering::Relaxed));
-        let mut requests = Vec::new();
-        for (rank, track) in people.by_size(now).into_iter().enumerate() {
+        let ranked = people.ranked(now);
+        for (rank, face) in ranked.iter().enumerate().take(for_demographics.max(for_emotion)) {
             // Where a hidden face should be, another one may be seen. It takes its place in the order all the same.
-            if !people.tracker.is_in_sight(&track) {
+            if !face.in_sight {
                 continue;
             }
-            let person = people.person(track.id);
-            let demographics =
-                rank < for_demographics && person.demographics_due(&track, allowed, interval, now);
-            let emotion = rank < for_emotion
-                && self.expression.is_some()
-                && person.emotion_due(&track, allowed, interval, now);
-            if demographics || emotion {
+            let others = ranked.iter().filter(|other| other.in_sight && other.id != face.id);
+            let others = others.map(|other| other.bounds);
+            let covered = quality::covered(&face.bounds, others);
+            let mut request = CropRequest {
+                id: face.id,
+                bounds: face.bounds,
+                points: face.points,
+                covered,
+                demographics: false,
+                careful: false,
+                emotion: false,
+                generation,
+            };
+            let view = frame.map(|frame| request.wanted(frame).view(frame));
+            if view.is_some_and(|view| !view.is_passable()) {
+                continue;
+            }
+            let person = people.person(face.id);
+            request.demographics = rank < for_demographics
+                && person.demographics_due(face, allowed, interval, view.map(Hindrance::quality), now);
+            request.careful = request.demographics && !allowed.adult_declared;
+            request.emotion = rank < for_emotion
+                && self.describer.tells_emotion()
+                && person.emotion_due(face, allowed, interval, now);
+            if request.demographics || request.emotion {
                 person.requested = Some(now);
-                let careful = demographics && !allowed.adult_declared;
-                let bounds = track.at(now);
-                requests.push(CropRequest {
-                    id: track.id,
-                    bounds,
-                    demographics,
-                    careful,
-                    emotion,
-                    generation,
-                });
+                requests.push(request);
             }
         }
-        requests
+        people.done_ranking(ranked);
     }
 
-    /// Streaming thread: copies the faces out of the frame, at the size that the networks want. Faces that are too small or
-    /// no longer on the picture are left out.
+    /// Streaming thread: copies the faces out of the frame, at the size that the networks want. Faces that are too small, no
+    /// longer on the picture, or seen too badly to say anything are left out.
     pub fn cut(&self, frame: &Frame, requests: &[CropRequest]) -> Crops {
-        let (width, height) = (frame.width() as f32, frame.height() as f32);
-        self.people().tracker.shape = Some(width / height);
-        let cut = |request: &CropRequest| {
-            let bounds = request.bounds.scaled(width, height);
-            let margins: &[f32] = match (request.demographics, request.careful) {
-                (false, _) => &[],
-                (true, false) => &[AGE_MARGIN],
-                (true, true) => &CAREFUL_MARGINS,
-            };
-            let input = self.age_gender.input();
-            let age: Option<Vec<Portrait>> =
-                margins.iter().map(|margin| Portrait::cut(frame, &bounds, *margin, input)).collect();
-            let expression = match &self.expression {
-                Some(network) if request.emotion => {
-                    Portrait::cut(frame, &bounds, EXPRESSION_MARGIN, network.input())
-                }
-                _ => None,
-            };
-            let age = age.unwrap_or_default();
-            let quality =
-                quality(bounds.clipped(width, height).width.min(bounds.clipped(width, height).height));
-            (!age.is_empty() || expression.is_some()).then_some(FaceCrops {
-                id: request.id,
-                quality,
-                careful: request.careful,
-                age,
-                expression,
-            })
-        };
+        let size = (frame.width() as f32, frame.height() as f32);
+        {
+            let mut people = self.people();
+            people.frame = Some(size);
+            people.tracker.shape = Some(size.0 / size.1);
+        }
         Crops {
-            faces: requests.iter().filter_map(cut).collect(),
+            buffers: self.describer.cut(frame, requests.iter().map(|request| request.wanted(size))),
             generation: requests.first().map_or(0, |request| request.generation),
+            pool: self.describer.pool().clone(),
         }
     }
 
@@ -366,9 +375,9 @@ impl FaceAnalyzer {
             let generation = self.begin(permit.epoch(), Some(crops.generation))?;
             self.describe_age_gender(permit, crops, allowed.adult_declared, now, generation)?;
         }
-        if let (Some(permit), Some(network)) = (allowed.emotion, &self.expression) {
+        if let Some(permit) = allowed.emotion {
             let generation = self.begin(permit.epoch(), Some(crops.generation))?;
-            self.describe_emotion(permit, network, crops, allowed, now, generation)?;
+            self.describe_emotion(permit, crops, allowed, now, generation)?;
         }
         Ok(())
     }
@@ -381,38 +390,37 @@ impl FaceAnalyzer {
         now: Duration,
         generation: u64,
     ) -> Result<()> {
+        let faces = &crops.buffers.faces;
+        let faces = faces.get(..permit.limit()).unwrap_or(faces);
+        let wanted = |face: &FaceCrops| !face.age.is_empty();
         // Crops that were made under a declaration which no longer holds cannot tell what is asked now.
-        let usable = |face: &&FaceCrops| !face.age.is_empty() && (adult_declared || face.careful);
-        let faces: Vec<&FaceCrops> = crops.faces.iter().take(permit.limit()).filter(usable).collect();
-        if faces.is_empty() {
+        let unfit = |face: &FaceCrops| wanted(face) && !adult_declared && !face.careful;
+        if !faces.iter().any(wanted) || faces.iter().any(unfit) {
             return Ok(());
         }
-        let portraits: Vec<Portrait> =
-            faces.iter().flat_map(|f| &f.age).flat_map(|p| [p.clone(), p.mirrored()]).collect();
-        self.people().stats.inference_calls += 1;
-        let estimates = self.age_gender.estimate(permit, &portraits)?;
+        self.people().stats.inference_calls += self.describer.age_gender_runs();
+        let looks = self.describer.demographics(permit, &crops.buffers, faces.len())?;
         let mut people = self.people();
         people.still(generation)?;
-        let mut rest = estimates.as_slice();
-        for face in faces {
-            let (looks, others) = rest.split_at((face.age.len() * 2).min(rest.len()));
-            rest = others;
+        for (face, look) in looks.of(faces) {
             if !people.tracker.has(face.id) {
                 continue;
             }
-            // Of the careful margins, the third is the one that single looks use.
-            let best = if face.careful { looks.get(4..6).unwrap_or_default() } else { looks };
-            let least = face.careful.then(|| looks.iter().map(|e| e.years).fold(f32::INFINITY, f32::min));
             people.stats.descriptions += 1;
             let person = people.person(face.id);
             person.requested = None;
             person.described = Some(now);
+            person.best_view = person.best_view.max(face.view);
             if person.standing == Standing::Vetoed {
                 continue;
             }
-            person.demographics.add(best, face.quality);
-            let mean = person.demographics.mean_years().unwrap_or(f32::NAN);
-            person.standing = person.standing.judged(adult_declared, mean, person.demographics.looks, least);
+            person.demographics.add(look.calibrated, face.quality);
+            let mean = person.demographics.cautious_years().unwrap_or(f32::NAN);
+            person.standing =
+                person.standing.judged(adult_declared, mean, person.demographics.looks, look.least);
+            if person.standing.passes(adult_declared) {
+                person.demographics.publish(self.gender_threshold);
+            }
             if person.standing == Standing::Vetoed {
                 person.veto();
                 people.hold.renew(now);
@@ -424,34 +432,34 @@ impl FaceAnalyzer {
     fn describe_emotion(
         &self,
         permit: &Permit<Emotion>,
-        network: &Expression,
         crops: &Crops,
         allowed: &Allowed,
         now: Duration,
         generation: u64,
     ) -> Result<()> {
-        let faces: Vec<(&FaceCrops, &Portrait)> = {
-            let people = self.people();
-            let passed =
-                |face: &FaceCrops| people.known(face.id).is_some_and(|p| p.may_be_described(allowed));
-            let wanted = crops.faces.iter().take(permit.limit()).filter(|face| passed(face));
-            wanted.filter_map(|face| face.expression.as_ref().map(|portrait| (face, portrait))).collect()
+        let faces = &crops.buffers.faces;
+        let faces = faces.get(..permit.limit()).unwrap_or(faces);
+        let passed = {
+            let mut people = self.people();
+            let may = |face: &FaceCrops| {
+                face.expression.is_some()
+                    && people.known(face.id).is_some_and(|person| person.may_be_described(allowed))
+            };
+            let passed = self.describer.feeling(faces, may);
+            people.stats.inference_calls += u64::from(passed.is_some());
+            passed
         };
-        if faces.is_empty() {
-            return Ok(());
-        }
-        let portraits: Vec<Portrait> = faces.iter().flat_map(|(_, p)| [(*p).clone(), p.mirrored()]).collect();
-        self.people().stats.inference_calls += 1;
-        let distributions = network.estimate(permit, &portraits)?;
+        let Some(mut feelings) = passed else { return Ok(()) };
+        self.describer.emotions(permit, &crops.buffers, &mut feelings)?;
         let mut people = self.people();
         people.still(generation)?;
-        for ((face, _), looks) in faces.iter().zip(distributions.chunks_exact(2)) {
+        for (face, looks) in feelings.of(faces) {
             if people.known(face.id).is_some_and(|person| person.standing != Standing::Vetoed) {
                 people.stats.descriptions += 1;
                 let person = people.person(face.id);
                 person.requested = None;
                 person.felt = Some(now);
-                person.feelings.add(looks, face.quality, now);
+                person.feelings.add(looks, face.quality, now, self.emotion_threshold);
             }
         }
         Ok(())
@@ -478,9 +486,9 @@ impl FaceAnalyzer {
                 id: track.id,
                 bounds,
                 confidence: track.confidence,
-                age: demographics.and_then(|d| d.age()),
-                gender: demographics.and_then(|d| d.gender(self.gender_threshold)),
-                emotion: feelings.and_then(|f| f.emotion(self.emotion_threshold)),
+                age: demographics.and_then(|d| d.age(&self.describer.calibration)),
+                gender: demographics.and_then(FusedDemographics::gender),
+                emotion: feelings.and_then(Feelings::emotion),
                 points: track.points_at(now),
                 attention: track.attention(now),
             })
@@ -504,16 +512,18 @@ impl FaceAnalyzer {
         if people.hold.active(now) {
             return Verdict::PossibleMinor;
         }
-        let tracks = people.by_size(now);
-        if tracks.is_empty() {
-            return Verdict::Nobody;
-        }
+        let ranked = people.ranked(now);
         let passed = |id: i32| people.known(id).is_some_and(|p| p.standing.passes(adult_declared));
-        if tracks.iter().take(permit.limit()).all(|track| passed(track.id)) {
+        // A face that was never seen well enough to be assessed has not passed.
+        let verdict = if ranked.is_empty() {
+            Verdict::Nobody
+        } else if ranked.iter().take(permit.limit()).all(|face| passed(face.id)) {
             Verdict::Allowed
         } else {
             Verdict::Undecided
-        }
+        };
+        people.done_ranking(ranked);
+        verdict
     }
 
     /// Consent ended or changed: drops everything learned under epochs before `valid_from`, also results still being made.

@@ -1,25 +1,22 @@
 //! Describing faces: the networks behind age, gender, emotion and landmarks, each under its own permit.
 
-use super::{Emotion as Feeling, portrait::Portrait};
+use super::{Emotion as Feeling, constants::EXPRESSION_TEMPERATURE, portrait::Portrait};
 use crate::{
     Error, Result,
     decode::{
         Outputs,
+        age_distribution::AgeDistribution,
         age_gender::{self, Estimate},
-        classification::{self, Classification},
+        classification::Classification,
         landmarks68::Landmarks68,
     },
     model::Model,
     runs::Runs,
-    runtime::LoadOptions,
-    spec::{InputSpec, Role},
+    runtime::{LoadOptions, Tensor},
+    spec::{Decoder, InputSpec, Role},
 };
 use facialads_consent::{Demographics, Emotion, Measurement, Permit, PurposeKind};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// The default expression network is badly overconfident (expected calibration error 0.29 on real faces); its logits are
-/// divided by this.
-const TEMPERATURE: f32 = 4.5;
 
 /// What goes into a network and comes out of it: memory that is used again.
 #[derive(Default)]
@@ -33,6 +30,10 @@ struct Batch {
 struct Batches(Mutex<Batch>);
 
 impl Batches {
+    fn lock(&self) -> MutexGuard<'_, Batch> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// All portraits in one run. What comes out is overwritten by the next.
     fn run<P: PurposeKind>(
         &self,
@@ -40,7 +41,7 @@ impl Batches {
         permit: &Permit<P>,
         portraits: &[Portrait],
     ) -> Result<MutexGuard<'_, Batch>> {
-        let mut batch = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut batch = self.lock();
         let Batch { values, runs } = &mut *batch;
         values.clear();
         portraits.iter().for_each(|portrait| values.extend_from_slice(&portrait.values));
@@ -73,10 +74,25 @@ macro_rules! common {
     };
 }
 
+/// How an age and gender network's outputs are read.
+enum AgeGenderDecoder {
+    Years(age_gender::AgeGender),
+    Distribution(AgeDistribution),
+}
+
+impl AgeGenderDecoder {
+    fn decode(&self, outputs: &[Tensor], picture: usize) -> Result<Estimate> {
+        match self {
+            Self::Years(decoder) => decoder.decode(outputs, picture),
+            Self::Distribution(decoder) => decoder.decode(outputs, picture),
+        }
+    }
+}
+
 /// Estimates age and gender.
 pub struct AgeGender {
     model: Model,
-    decoder: age_gender::AgeGender,
+    decoder: AgeGenderDecoder,
     batches: Batches,
 }
 
@@ -85,12 +101,16 @@ impl AgeGender {
     /// The model is missing, damaged or unfit, ONNX Runtime cannot be opened, or the device cannot start.
     pub fn load(model: &str, options: &LoadOptions) -> Result<Self> {
         let model = Model::load(model, Role::AgeGender, options)?;
-        let decoder = age_gender::AgeGender::bind(&outputs(&model))?;
+        let outputs = outputs(&model);
+        let decoder = match model.spec().decoder {
+            Decoder::AgeDistribution => AgeGenderDecoder::Distribution(AgeDistribution::bind(&outputs)?),
+            _ => AgeGenderDecoder::Years(age_gender::AgeGender::bind(&outputs)?),
+        };
         Ok(Self { model, decoder, batches: Batches::default() })
     }
     common!();
 
-    /// One estimate per portrait.
+    /// One estimate per portrait, as the network says it: not calibrated.
     ///
     /// # Errors
     /// The network failed.
@@ -101,6 +121,28 @@ impl AgeGender {
             self.decoder.decode(outputs, item)
         };
         (0..portraits.len()).map(decode).collect()
+    }
+
+    /// One estimate for each of `pictures`, which lie one after the other as the network wants them, in one run. Replaces
+    /// what `estimates` held.
+    pub(super) fn estimate_pictures(
+        &self,
+        permit: &Permit<Demographics>,
+        pictures: &[f32],
+        estimates: &mut Vec<Estimate>,
+    ) -> Result<()> {
+        estimates.clear();
+        if pictures.is_empty() {
+            return Ok(());
+        }
+        let mut batch = self.batches.lock();
+        let count = pictures.len() / picture_len(self.input());
+        self.model.run_on_people(permit, pictures, size(self.input()), &mut batch.runs)?;
+        for i in 0..count {
+            let (outputs, item) = batch.runs.outputs_of(i);
+            estimates.push(self.decoder.decode(outputs, item)?);
+        }
+        Ok(())
     }
 }
 
@@ -139,7 +181,8 @@ impl Expression {
     /// # Errors
     /// The network failed.
     pub fn estimate(&self, permit: &Permit<Emotion>, portraits: &[Portrait]) -> Result<Vec<[f32; 7]>> {
-        self.raw(permit, portraits).map(|raw| raw.iter().map(|p| self.cooled(p)).collect())
+        let batch = self.batches.run(&self.model, permit, portraits)?;
+        (0..portraits.len()).map(|i| self.cooled(&batch.runs, i)).collect()
     }
 
     /// As the network says it, in the order of its labels.
@@ -155,16 +198,54 @@ impl Expression {
         (0..portraits.len()).map(decode).collect()
     }
 
-    fn cooled(&self, probabilities: &[f32]) -> [f32; 7] {
+    /// As [`Expression::estimate`] for those of `pictures` (as in [`AgeGender::estimate_pictures`]) that `wanted` names, in one
+    /// run. Replaces what `distributions` held.
+    pub(super) fn estimate_pictures(
+        &self,
+        permit: &Permit<Emotion>,
+        pictures: &[f32],
+        wanted: &[usize],
+        distributions: &mut Vec<[f32; 7]>,
+    ) -> Result<()> {
+        distributions.clear();
+        let mut batch = self.batches.lock();
+        let Batch { values, runs } = &mut *batch;
+        let length = picture_len(self.input());
+        values.clear();
+        for index in wanted {
+            values.extend_from_slice(pictures.get(index * length..(index + 1) * length).unwrap_or_default());
+        }
+        let outcome = self.model.run_on_people(permit, values, size(self.input()), runs);
+        // Nothing of anybody's face stays in memory.
+        values.fill(0.0);
+        outcome?;
+        for i in 0..wanted.len() {
+            distributions.push(self.cooled(runs, i)?);
+        }
+        Ok(())
+    }
+
+    fn cooled(&self, runs: &Runs, picture: usize) -> Result<[f32; 7]> {
         let mut known = [0.0; 7];
-        let cooled = classification::cooled(probabilities, TEMPERATURE);
-        for (class, probability) in self.classes.iter().zip(cooled) {
-            if let Some(slot) = Feeling::KNOWN.iter().position(|k| k == class) {
+        let (outputs, item) = runs.outputs_of(picture);
+        self.decoder.decode_cooled(outputs, item, EXPRESSION_TEMPERATURE, |class, probability| {
+            let emotion = self.classes.get(class);
+            if let Some(slot) = Feeling::KNOWN.iter().position(|known| Some(known) == emotion) {
                 known[slot] += probability;
             }
-        }
-        known
+        })?;
+        Ok(known)
     }
+}
+
+/// Width and height of a network's picture.
+pub(super) fn size(input: &InputSpec) -> (usize, usize) {
+    (input.width as usize, input.height as usize)
+}
+/// Values of a network's picture.
+pub(super) fn picture_len(input: &InputSpec) -> usize {
+    let (width, height) = size(input);
+    (3 * width * height).max(1)
 }
 
 /// Finds 68 points of a face. They are geometry, not an attribute: measurement allows them.

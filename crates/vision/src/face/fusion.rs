@@ -1,25 +1,155 @@
 //! Attributes over a track: one look at a face is worth little (moving the box by a pixel moves an age by two years), many
-//! looks are worth more.
+//! looks are worth more, but never as much as their number says: they are looks at the same face.
 
-use super::types::{Age, Emotion, Gender, Label};
-use crate::decode::age_gender::Estimate;
+use super::{
+    calibration::{Calibrated, Calibration},
+    constants::{
+        AGE_BAND, AGE_STEP, AGREEING_YEARS, EMOTION_HALF_LIFE, GENDER_FLIP, INTERVAL_COVERAGE, LABEL_SLACK,
+        LOOK_CORRELATION,
+    },
+    types::{Age, Emotion, Gender, Label},
+};
 use std::time::Duration;
 
-/// Standard deviation in years of the estimate of a well-seen face: UTKFace mean absolute error 5.3, times sqrt(pi/2).
-const AGE_DEVIATION: f32 = 6.6;
-/// Standard deviation in years between looks at the same face.
-const LOOK_DEVIATION: f32 = 2.4;
-/// Half-width in standard deviations of an interval that holds 80 % of a normal distribution.
-const INTERVAL: f32 = 1.28;
-const INTERVAL_CONFIDENCE: f32 = 0.8;
-/// An expression passes: what is older than this counts less than half.
-const EMOTION_MEMORY: Duration = Duration::from_secs(2);
-/// Shorter side in pixels from which a face counts fully; the networks see 112.
-const FULL_QUALITY: f32 = 112.0;
+/// Age and gender of a track: means of calibrated years and log-odds over all looks, weighted by quality.
+#[derive(Default)]
+pub(super) struct Demographics {
+    /// Sum of qualities: how many well-seen looks those so far are worth.
+    weight: f32,
+    years: f32,
+    cautious_years: f32,
+    logit: f32,
+    pub(super) looks: u32,
+    /// Looks that agreed with the mean of those before, since the last that did not.
+    pub(super) agreeing: u32,
+    told: Told,
+}
 
-/// Weight of a look at a face whose shorter side is `pixels`: small faces say less.
-pub(super) fn quality(pixels: f32) -> f32 {
-    (pixels / FULL_QUALITY).clamp(0.1, 1.0)
+/// What was published, so that it does not flicker.
+#[derive(Default)]
+struct Told {
+    gender: Option<Gender>,
+    /// The last that was not "unknown".
+    gender_before: Option<Gender>,
+    years: Option<f32>,
+    /// Least and greatest age published in this track.
+    band: (f32, f32),
+}
+
+impl Demographics {
+    /// `quality`: 0..=1, above 0.
+    pub(super) fn add(&mut self, look: Calibrated, quality: f32) {
+        let agrees = self.mean_years().is_none_or(|years| (look.years - years).abs() <= AGREEING_YEARS)
+            && (self.looks == 0 || (look.logit >= 0.0) == (self.logit >= 0.0));
+        self.agreeing = if agrees { self.agreeing + 1 } else { 0 };
+        self.years += quality * look.years;
+        self.cautious_years += quality * look.cautious_years;
+        self.logit += quality * look.logit;
+        self.weight += quality;
+        self.looks += 1;
+    }
+
+    /// `None` before the first look.
+    pub(super) fn mean_years(&self) -> Option<f32> {
+        (self.looks > 0).then(|| self.years / self.weight)
+    }
+
+    /// The mean that the minors' rule goes by; `None` before the first look.
+    pub(super) fn cautious_years(&self) -> Option<f32> {
+        (self.looks > 0).then(|| self.cautious_years / self.weight)
+    }
+
+    /// Probability of female; `None` before the first look.
+    ///
+    /// The mean log-odds times the number of independent looks that the looks so far are worth: for equally correlated
+    /// evidence n / (1 + (n - 1) r), see [`LOOK_CORRELATION`]; less than one look for a badly seen face.
+    pub(super) fn female(&self) -> Option<f32> {
+        let worth = self.weight / (1.0 + (self.weight - 1.0) * LOOK_CORRELATION);
+        (self.looks > 0).then(|| 1.0 / (1.0 + (-worth * self.logit / self.weight).exp()))
+    }
+
+    fn deviation(&self, calibration: &Calibration) -> f32 {
+        calibration.deviation(self.mean_years().unwrap_or(0.0), self.weight)
+    }
+
+    /// Probability of the age groups that begin with `starts` (years, rising; the last is open), summing up to 1.
+    pub(super) fn age_bins<const N: usize>(&self, starts: &[f32; N], calibration: &Calibration) -> [f32; N] {
+        let mean = self.mean_years().unwrap_or(0.0);
+        let deviation = self.deviation(calibration);
+        // What lies below the first group belongs to it: nobody is younger.
+        let below = |i: usize| match starts.get(i) {
+            Some(start) if i > 0 => normal_below((start - mean) / deviation),
+            Some(_) => 0.0,
+            None => 1.0,
+        };
+        std::array::from_fn(|i| below(i + 1) - below(i))
+    }
+
+    /// Settles what is told from here on. Only for a face that may be described: the band of ages begins with the first.
+    pub(super) fn publish(&mut self, threshold: f32) {
+        let (Some(years), Some(female)) = (self.mean_years(), self.female()) else { return };
+        self.told.tell_years(years);
+        self.told.tell_gender(female, threshold);
+    }
+
+    /// `None` before anything was published.
+    pub(super) fn age(&self, calibration: &Calibration) -> Option<Age> {
+        let (mean, years) = (self.mean_years()?, self.told.years?);
+        let half = calibration.half_interval(self.deviation(calibration));
+        Some(Age {
+            years,
+            low: (mean - half).min(years).max(0.0),
+            high: (mean + half).max(years),
+            confidence: INTERVAL_COVERAGE,
+        })
+    }
+
+    /// `None` before anything was published.
+    pub(super) fn gender(&self) -> Option<Label<Gender>> {
+        let (value, female) = (self.told.gender?, self.female()?);
+        let confidence = match value {
+            Gender::Female => female,
+            Gender::Male => 1.0 - female,
+            Gender::Unknown => female.max(1.0 - female),
+        };
+        Some(Label { value, confidence })
+    }
+}
+
+impl Told {
+    fn tell_years(&mut self, years: f32) {
+        let Some(told) = self.years else {
+            (self.years, self.band) = (Some(years), (years, years));
+            return;
+        };
+        let (least, greatest) = self.band;
+        let wanted = years.clamp(greatest - AGE_BAND, least + AGE_BAND);
+        if (wanted - told).abs() >= AGE_STEP {
+            self.years = Some(wanted);
+            self.band = (least.min(wanted), greatest.max(wanted));
+        }
+    }
+
+    /// Once told, a gender stays for a while below the threshold; the other one takes strong evidence.
+    fn tell_gender(&mut self, female: f32, threshold: f32) {
+        let of = |gender| if gender == Gender::Female { female } else { 1.0 - female };
+        let likelier = if female >= 0.5 { Gender::Female } else { Gender::Male };
+        let Some(before) = self.gender_before else {
+            let sure = of(likelier) >= threshold;
+            self.gender_before = sure.then_some(likelier);
+            self.gender = Some(if sure { likelier } else { Gender::Unknown });
+            return;
+        };
+        let needed = if self.gender == Some(before) { threshold - LABEL_SLACK } else { threshold };
+        self.gender = Some(if of(before) >= needed.max(0.5) {
+            before
+        } else if likelier != before && of(likelier) >= GENDER_FLIP.max(threshold) {
+            self.gender_before = Some(likelier);
+            likelier
+        } else {
+            Gender::Unknown
+        });
+    }
 }
 
 /// Part of a normal distribution below `z` standard deviations. Abramowitz & Stegun 26.2.17, off by 7.5e-8 at most.
@@ -31,135 +161,63 @@ fn normal_below(z: f32) -> f32 {
     if z > 0.0 { 1.0 - tail } else { tail }
 }
 
-/// Age and gender, the mean over all looks, weighted by quality.
-#[derive(Default)]
-pub(super) struct Demographics {
-    weight: f32,
-    years: f32,
-    female: f32,
-    pub(super) looks: u32,
-}
-
-impl Demographics {
-    /// `estimates`: of one look, the crop and its mirror image.
-    pub(super) fn add(&mut self, estimates: &[Estimate], weight: f32) {
-        if estimates.is_empty() {
-            return;
-        }
-        let count = estimates.len() as f32;
-        self.years += weight * estimates.iter().map(|e| e.years).sum::<f32>() / count;
-        self.female += weight * estimates.iter().map(|e| e.female).sum::<f32>() / count;
-        self.weight += weight;
-        self.looks += 1;
-    }
-
-    /// `None` before the first look.
-    pub(super) fn mean_years(&self) -> Option<f32> {
-        (self.looks > 0).then(|| self.years / self.weight)
-    }
-
-    pub(super) fn age(&self) -> Option<Age> {
-        let years = self.mean_years()?;
-        let looks = self.looks.max(1) as f32;
-        let half = INTERVAL * (AGE_DEVIATION.powi(2) + LOOK_DEVIATION.powi(2) / looks).sqrt();
-        Some(Age { years, low: (years - half).max(0.0), high: years + half, confidence: INTERVAL_CONFIDENCE })
-    }
-
-    /// Probability of the age groups that begin with `starts` (years, rising; the last is open), summing up to 1.
-    pub(super) fn age_bins<const N: usize>(&self, starts: &[f32; N]) -> [f32; N] {
-        let mean = self.mean_years().unwrap_or(0.0);
-        let deviation = (AGE_DEVIATION.powi(2) + LOOK_DEVIATION.powi(2)).sqrt();
-        // What lies below the first group belongs to it: nobody is younger.
-        let below = |i: usize| match starts.get(i) {
-            Some(start) if i > 0 => normal_below((start - mean) / deviation),
-            Some(_) => 0.0,
-            None => 1.0,
-        };
-        std::array::from_fn(|i| below(i + 1) - below(i))
-    }
-
-    /// Probability of female; `None` before the first look.
-    pub(super) fn female(&self) -> Option<f32> {
-        (self.looks > 0).then(|| self.female / self.weight)
-    }
-
-    pub(super) fn gender(&self, threshold: f32) -> Option<Label<Gender>> {
-        let female = self.female()?;
-        let (value, confidence) =
-            if female >= 0.5 { (Gender::Female, female) } else { (Gender::Male, 1.0 - female) };
-        Some(Label { value: if confidence >= threshold { value } else { Gender::Unknown }, confidence })
-    }
-}
-
-/// Emotion, a mean that forgets.
+/// Emotion: a mean of log-probabilities that forgets.
 #[derive(Default)]
 pub(super) struct Feelings {
     weight: f32,
     sums: [f32; 7],
     at: Duration,
+    told: Option<Emotion>,
 }
 
 impl Feelings {
-    /// `distributions`: of one look, the crop and its mirror image.
-    pub(super) fn add(&mut self, distributions: &[[f32; 7]], weight: f32, now: Duration) {
+    /// `distributions`: of one look, the crop and its mirror image. `quality`: 0..=1, above 0.
+    pub(super) fn add(&mut self, distributions: &[[f32; 7]], quality: f32, now: Duration, threshold: f32) {
         if distributions.is_empty() {
             return;
         }
         let elapsed = now.saturating_sub(self.at).as_secs_f32();
-        let kept = (-elapsed / EMOTION_MEMORY.as_secs_f32() * std::f32::consts::LN_2).exp();
+        let kept = (-elapsed / EMOTION_HALF_LIFE.as_secs_f32() * std::f32::consts::LN_2).exp();
         self.at = now;
-        self.weight = self.weight * kept + weight;
+        self.weight = self.weight * kept + quality;
         for (i, sum) in self.sums.iter_mut().enumerate() {
-            let mean = distributions.iter().map(|d| d[i]).sum::<f32>() / distributions.len() as f32;
-            *sum = *sum * kept + weight * mean;
+            // A probability of 0 would never be forgotten.
+            let mean =
+                distributions.iter().map(|d| d[i].max(1e-6).ln()).sum::<f32>() / distributions.len() as f32;
+            *sum = *sum * kept + quality * mean;
         }
+        self.tell(threshold);
     }
 
-    pub(super) fn emotion(&self, threshold: f32) -> Option<Label<Emotion>> {
-        let (value, sum) = Emotion::KNOWN.into_iter().zip(self.sums).max_by(|a, b| a.1.total_cmp(&b.1))?;
-        let confidence = if self.weight > 0.0 { sum / self.weight } else { return None };
-        Some(Label { value: if confidence >= threshold { value } else { Emotion::Unknown }, confidence })
+    fn probabilities(&self) -> [f32; 7] {
+        let most = self.sums.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let powers = self.sums.map(|sum| ((sum - most) / self.weight.max(f32::MIN_POSITIVE)).exp());
+        let total: f32 = powers.iter().sum();
+        powers.map(|power| power / total)
+    }
+
+    fn tell(&mut self, threshold: f32) {
+        let probabilities = self.probabilities();
+        let of = |emotion: Emotion| {
+            Emotion::KNOWN.into_iter().zip(probabilities).find(|(e, _)| *e == emotion).map_or(0.0, |(_, p)| p)
+        };
+        let likeliest = Emotion::KNOWN.into_iter().max_by(|a, b| of(*a).total_cmp(&of(*b)));
+        self.told = match (self.told, likeliest) {
+            (_, Some(emotion)) if of(emotion) >= threshold => Some(emotion),
+            (Some(told), _) if told != Emotion::Unknown && of(told) >= threshold - LABEL_SLACK => Some(told),
+            _ => Some(Emotion::Unknown),
+        };
+    }
+
+    /// `None` before the first look.
+    pub(super) fn emotion(&self) -> Option<Label<Emotion>> {
+        let value = self.told?;
+        let probabilities = self.probabilities();
+        let told = Emotion::KNOWN.into_iter().zip(probabilities).find(|(emotion, _)| *emotion == value);
+        let confidence = told.map_or_else(|| probabilities.into_iter().fold(0.0, f32::max), |(_, p)| p);
+        Some(Label { value, confidence })
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn age_and_gender_are_means_over_the_looks_and_the_interval_narrows() {
-        let mut fused = Demographics::default();
-        assert!(fused.age().is_none() && fused.gender(0.8).is_none());
-        fused.add(&[Estimate { years: 20.0, female: 0.9 }, Estimate { years: 30.0, female: 0.7 }], 1.0);
-        let first = fused.age().unwrap();
-        fused.add(&[Estimate { years: 35.0, female: 0.2 }], 1.0);
-        let second = fused.age().unwrap();
-        assert_eq!((first.years, second.years), (25.0, 30.0));
-        assert!(second.high - second.low < first.high - first.low);
-        let gender = fused.gender(0.8).unwrap();
-        assert!(gender.value == Gender::Unknown && (gender.confidence - 0.5).abs() < 1e-6);
-    }
-
-    #[test]
-    fn a_small_face_counts_less_than_a_large_one() {
-        let mut fused = Demographics::default();
-        fused.add(&[Estimate { years: 20.0, female: 1.0 }], quality(28.0));
-        fused.add(&[Estimate { years: 40.0, female: 1.0 }], quality(300.0));
-        assert_eq!(fused.mean_years().unwrap(), 36.0);
-    }
-
-    #[test]
-    fn an_expression_gives_way_to_a_later_one() {
-        let mut fused = Feelings::default();
-        let happy = [0.05, 0.9, 0.01, 0.01, 0.01, 0.01, 0.01];
-        let neutral = [0.9, 0.05, 0.01, 0.01, 0.01, 0.01, 0.01];
-        fused.add(&[happy], 1.0, Duration::from_secs(1));
-        assert!(fused.emotion(0.6).unwrap().value == Emotion::Happy);
-        for second in 10..13 {
-            fused.add(&[neutral], 1.0, Duration::from_secs(second));
-        }
-        assert!(fused.emotion(0.6).unwrap().value == Emotion::Neutral);
-        fused.add(&[happy], 1.0, Duration::from_secs(13));
-        assert!(fused.emotion(0.6).unwrap().value == Emotion::Unknown);
-    }
-}
+mod tests;

@@ -3,17 +3,8 @@
 //! Measured on 1,483 faces of FairFace with one look each: of those aged 0-19, 19 % were estimated at 21 or above, and
 //! 1.5 % at 30 or above in each of eight crops. No margin means "never".
 
+use super::constants::{DECLARED_AGE, HOLD, SETTLED_LOOKS, UNDECLARED_AGE};
 use std::time::Duration;
-
-/// Least age estimate, the mean over the track, of a viewer who declared being an adult.
-pub(super) const DECLARED_AGE: f32 = 21.0;
-/// Least age estimate in every one of [`CAREFUL_MARGINS`], mirrored and not, without the declaration.
-pub(super) const UNDECLARED_AGE: f32 = 30.0;
-pub(super) const CAREFUL_MARGINS: [f32; 4] = [0.0, 0.1, 0.2, 0.3];
-/// How long nobody in the zone is targeted after the face left.
-pub(super) const HOLD: Duration = Duration::from_secs(30);
-/// Looks at a face before the mean over its track is believed either way.
-pub(super) const SETTLED: u32 = 3;
 
 /// What has been decided about a track.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -33,14 +24,14 @@ impl Standing {
     }
 
     /// Judges anew. `mean`: mean age over the track after `looks` looks; `least`: least of the eight crops of the last
-    /// look, where they were made. A number that is none vetoes.
+    /// look in any network, where they were made. A number that is none vetoes.
     #[must_use]
     pub(super) fn judged(self, adult_declared: bool, mean: f32, looks: u32, least: Option<f32>) -> Self {
         if self == Self::Vetoed {
             return self;
         }
         match (adult_declared, least) {
-            (true, _) if looks < SETTLED => self,
+            (true, _) if looks < SETTLED_LOOKS => self,
             (true, _) if mean >= DECLARED_AGE => match self {
                 Self::Passed { .. } => self,
                 _ => Self::Passed { without_declaration: false },

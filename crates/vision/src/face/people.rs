@@ -3,16 +3,14 @@
 use super::{
     FaceStats,
     analyzer::Allowed,
+    constants::{LONGEST_BACK_OFF, MUCH_BETTER, RETRY, SETTLED_LOOKS},
     fusion::{Demographics, Feelings},
     ids::Ids,
-    minors::{Hold, SETTLED, Standing},
+    minors::{Hold, Standing},
     tracker::{Track, Tracker},
 };
-use crate::{Error, Result};
+use crate::{Error, Rect, Result};
 use std::{cmp::Ordering, collections::HashMap, time::Duration};
-
-/// A request whose result has not come by then is made again.
-const RETRY: Duration = Duration::from_millis(250);
 
 /// The memory of a [`super::FaceAnalyzer`].
 pub(super) struct People {
@@ -26,6 +24,21 @@ pub(super) struct People {
     persons: HashMap<i32, Person>,
     pub(super) hold: Hold,
     pub(super) stats: FaceStats,
+    /// Width and height in pixels of the last frame that was looked at.
+    pub(super) frame: Option<(f32, f32)>,
+    /// Memory of [`People::ranked`].
+    ranked: Vec<Ranked>,
+}
+
+/// A face in view, ready to be ranked by size: what is needed of its track, which may be large.
+#[derive(Clone)]
+pub(super) struct Ranked {
+    pub(super) id: i32,
+    /// Where it is expected, as fractions of the frame.
+    pub(super) bounds: Rect,
+    pub(super) points: Option<[(f32, f32); 5]>,
+    last_seen: Duration,
+    pub(super) in_sight: bool,
 }
 
 /// One track's attributes.
@@ -37,6 +50,8 @@ pub(super) struct Person {
     pub(super) described: Option<Duration>,
     pub(super) felt: Option<Duration>,
     pub(super) requested: Option<Duration>,
+    /// Quality of the best view of it that was looked at, without what the picture tells.
+    pub(super) best_view: f32,
 }
 
 impl Default for Person {
@@ -48,6 +63,7 @@ impl Default for Person {
             described: None,
             felt: None,
             requested: None,
+            best_view: 0.0,
         }
     }
 }
@@ -56,6 +72,7 @@ impl Person {
     fn drop_demographics(&mut self) {
         self.demographics = Demographics::default();
         self.described = None;
+        self.best_view = 0.0;
         if self.standing != Standing::Vetoed {
             self.standing = Standing::Undecided;
         }
@@ -87,35 +104,50 @@ impl Person {
         self.requested.is_some_and(|at| now >= at && now - at < RETRY)
     }
 
+    /// `view`: quality of the present view as far as it is known without the picture; `None`: unknown.
     pub(super) fn demographics_due(
         &self,
-        track: &Track,
+        face: &Ranked,
         allowed: &Allowed,
         interval: Duration,
+        view: Option<f32>,
         now: Duration,
     ) -> bool {
         if self.standing == Standing::Vetoed || self.awaited(now) {
             return false;
         }
         // Until the rule can be applied, each new detection is worth a look.
-        let settled = self.demographics.looks >= SETTLED && self.standing.passes(allowed.adult_declared);
-        due(self.described, if settled { interval } else { Duration::ZERO }, track, now)
+        let settled =
+            self.demographics.looks >= SETTLED_LOOKS && self.standing.passes(allowed.adult_declared);
+        let much_better = view.is_some_and(|view| view >= MUCH_BETTER * self.best_view);
+        let wait = match (settled, much_better) {
+            (false, _) => Duration::ZERO,
+            (true, true) => interval,
+            (true, false) => interval.saturating_mul(self.back_off()),
+        };
+        due(self.described, wait, face, now)
+    }
+
+    /// How many times the interval to wait: more, the longer looks have agreed.
+    fn back_off(&self) -> u32 {
+        let doublings = self.demographics.agreeing.saturating_sub(SETTLED_LOOKS) / 2;
+        1_u32.checked_shl(doublings).map_or(LONGEST_BACK_OFF, |times| times.min(LONGEST_BACK_OFF))
     }
 
     pub(super) fn emotion_due(
         &self,
-        track: &Track,
+        face: &Ranked,
         allowed: &Allowed,
         interval: Duration,
         now: Duration,
     ) -> bool {
-        self.may_be_described(allowed) && !self.awaited(now) && due(self.felt, interval, track, now)
+        self.may_be_described(allowed) && !self.awaited(now) && due(self.felt, interval, face, now)
     }
 }
 
 /// Whether a look is due: `interval` after the last one, and only if the face was detected since.
-fn due(last: Option<Duration>, interval: Duration, track: &Track, now: Duration) -> bool {
-    last.is_none_or(|last| now < last || (now - last >= interval && track.last_seen > last))
+fn due(last: Option<Duration>, interval: Duration, face: &Ranked, now: Duration) -> bool {
+    last.is_none_or(|last| now < last || (now - last >= interval && face.last_seen > last))
 }
 
 impl People {
@@ -128,6 +160,8 @@ impl People {
             persons: HashMap::new(),
             hold: Hold::default(),
             stats: FaceStats::default(),
+            frame: None,
+            ranked: Vec::new(),
         }
     }
 
@@ -209,11 +243,32 @@ impl People {
         tracks
     }
 
+    /// The same with what is needed to cut them out, and without allocating where it is handed back to
+    /// [`People::done_ranking`].
+    pub(super) fn ranked(&mut self, now: Duration) -> Vec<Ranked> {
+        let mut ranked = std::mem::take(&mut self.ranked);
+        ranked.clear();
+        ranked.extend(self.tracker.alive(now).map(|track| Ranked {
+            id: track.id,
+            bounds: track.at(now),
+            points: track.points_at(now),
+            last_seen: track.last_seen,
+            in_sight: self.tracker.is_in_sight(track),
+        }));
+        // Ids differ, so an unstable sort, which needs no memory, is as good.
+        ranked.sort_unstable_by(|a, b| b.bounds.area().total_cmp(&a.bounds.area()).then(a.id.cmp(&b.id)));
+        ranked
+    }
+    pub(super) fn done_ranking(&mut self, ranked: Vec<Ranked>) {
+        self.ranked = ranked;
+    }
+
     /// Drops the attributes of whoever may not be described now.
     pub(super) fn enforce(&mut self, allowed: &Allowed, now: Duration) {
         let (for_demographics, for_emotion) = self.limits(allowed);
-        for (rank, track) in self.by_size(now).iter().enumerate() {
-            let person = self.person(track.id);
+        let ranked = self.ranked(now);
+        for (rank, face) in ranked.iter().enumerate() {
+            let person = self.person(face.id);
             if rank >= for_demographics {
                 person.drop_demographics();
             }
@@ -221,6 +276,7 @@ impl People {
                 person.drop_feelings();
             }
         }
+        self.done_ranking(ranked);
     }
 
     /// How many of the largest faces may be described (age and gender, emotion).

@@ -1,13 +1,17 @@
 //! A picture on its own: what the networks say of each face after one look, for evaluations and for calibrating.
 
 use super::{
-    Age, AgeGender, Detector, Emotion, Expression, FaceOptions, Gender, Label, Portrait,
-    analyzer::{AGE_MARGIN, Allowed, EXPRESSION_MARGIN},
-    fusion::{Demographics, Feelings, quality},
-    minors::{CAREFUL_MARGINS, DECLARED_AGE, UNDECLARED_AGE},
+    Age, Detector, Emotion, FaceOptions, Gender, Label,
+    analyzer::Allowed,
+    buffers::Buffers,
+    constants::{DECLARED_AGE, UNDECLARED_AGE},
+    describer::{Describer, Wanted},
+    framing::Place,
+    fusion::{Demographics as Fused, Feelings},
+    quality::covered,
 };
 use crate::{Frame, Result, decode::Detection};
-use facialads_consent::{Measurement, Permit};
+use facialads_consent::{Demographics, Measurement, Permit};
 use std::{fmt, time::Duration};
 
 /// First year of each of [`Described::age_bins`]: 0-2, 3-9, 10-19, 20-29, 30-39, 40-49, 50-59, 60-69, 70 and over.
@@ -48,8 +52,7 @@ impl fmt::Debug for Described {
 /// The networks, framing and calibration of a [`super::FaceAnalyzer`], without its memory: one picture, one look.
 pub struct Stills {
     detector: Detector,
-    age_gender: AgeGender,
-    expression: Option<Expression>,
+    describer: Describer,
     gender_threshold: f32,
     emotion_threshold: f32,
 }
@@ -60,15 +63,13 @@ impl Stills {
     /// # Errors
     /// As [`super::FaceAnalyzer::new`].
     pub fn new(options: &FaceOptions) -> Result<Self> {
-        let load = &options.load;
-        let detector = Detector::load(options.detector.as_deref(), options.threshold, load)?;
+        let detector = Detector::load(options.detector.as_deref(), options.threshold, &options.load)?;
         Ok(Self {
             detector: match options.detector_size {
                 Some(side) => detector.sized(side)?,
                 None => detector,
             },
-            age_gender: AgeGender::load(&options.age_gender, load)?,
-            expression: options.expression.as_deref().map(|m| Expression::load(m, load)).transpose()?,
+            describer: Describer::load(options)?,
             gender_threshold: options.gender_threshold,
             emotion_threshold: options.emotion_threshold,
         })
@@ -82,57 +83,66 @@ impl Stills {
         self.detector.detect(permit, &self.detector.shrink(frame))
     }
 
-    /// One of the faces of [`Stills::detect`]. `None`: it is seen too badly to say anything, or there is no permit for
-    /// demographics, without which nothing here may be known.
+    /// One of the faces of [`Stills::detect`], as if nobody stood in front of it. `None`: it is seen too badly to say
+    /// anything, or there is no permit for demographics, without which nothing here may be known.
     ///
     /// # Errors
     /// The network failed.
     pub fn describe(&self, allowed: &Allowed, frame: &Frame, face: &Detection) -> Result<Option<Described>> {
         let Some(permit) = allowed.demographics else { return Ok(None) };
-        let cut = |margin: f32, input| Portrait::cut(frame, &face.bounds, margin, input);
-        let crops: Option<Vec<Portrait>> =
-            CAREFUL_MARGINS.iter().map(|margin| cut(*margin, self.age_gender.input())).collect();
-        let Some(crops) = crops else { return Ok(None) };
-        let best = CAREFUL_MARGINS.iter().position(|margin| *margin == AGE_MARGIN).unwrap_or(0) * 2;
-        let portraits: Vec<Portrait> = crops.into_iter().flat_map(|p| [p.mirrored(), p]).collect();
-        let looks = self.age_gender.estimate(permit, &portraits)?;
-        let quality = quality(face.bounds.width.min(face.bounds.height));
-        let mut fused = Demographics::default();
-        fused.add(looks.get(best..best + 2).unwrap_or_default(), quality);
-        let (Some(age), Some(gender), Some(female)) =
-            (fused.age(), fused.gender(self.gender_threshold), fused.female())
+        let wanted = Wanted {
+            id: 0,
+            place: Place { bounds: face.bounds, points: face.points },
+            covered: covered(&face.bounds, std::iter::empty()),
+            demographics: true,
+            careful: true,
+            emotion: allowed.emotion.is_some(),
+        };
+        let buffers = self.describer.cut(frame, std::iter::once(wanted));
+        let described = self.told(permit, allowed, &buffers);
+        self.describer.pool().give_back(buffers);
+        described
+    }
+
+    fn told(
+        &self,
+        permit: &Permit<Demographics>,
+        allowed: &Allowed,
+        buffers: &Buffers,
+    ) -> Result<Option<Described>> {
+        let calibration = &self.describer.calibration;
+        let looks = self.describer.demographics(permit, buffers, 1)?;
+        let Some((face, look)) = looks.of(&buffers.faces).next() else { return Ok(None) };
+        let mut fused = Fused::default();
+        fused.add(look.calibrated, face.quality);
+        fused.publish(self.gender_threshold);
+        let (Some(age), Some(gender), Some(female), Some(least_years)) =
+            (fused.age(calibration), fused.gender(), fused.female(), look.least)
         else {
             return Ok(None);
         };
-        let least_years = looks.iter().map(|look| look.years).fold(f32::INFINITY, f32::min);
-        let passes_declared = age.years >= DECLARED_AGE;
+        let passes_declared = look.calibrated.cautious_years >= DECLARED_AGE;
         Ok(Some(Described {
-            quality,
+            quality: face.quality,
             female,
             gender,
             age,
-            age_bins: fused.age_bins(&AGE_BIN_STARTS),
-            emotion: self.emotion(allowed, frame, face, quality)?,
+            age_bins: fused.age_bins(&AGE_BIN_STARTS, calibration),
+            emotion: self.emotion(allowed, buffers)?,
             least_years,
             passes_undeclared: passes_declared && least_years >= UNDECLARED_AGE,
             passes_declared,
         }))
     }
 
-    fn emotion(
-        &self,
-        allowed: &Allowed,
-        frame: &Frame,
-        face: &Detection,
-        quality: f32,
-    ) -> Result<Option<Label<Emotion>>> {
-        let (Some(permit), Some(network)) = (allowed.emotion, &self.expression) else { return Ok(None) };
-        let Some(portrait) = Portrait::cut(frame, &face.bounds, EXPRESSION_MARGIN, network.input()) else {
-            return Ok(None);
-        };
-        let looks = network.estimate(permit, &[portrait.mirrored(), portrait])?;
+    fn emotion(&self, allowed: &Allowed, buffers: &Buffers) -> Result<Option<Label<Emotion>>> {
+        let Some(permit) = allowed.emotion else { return Ok(None) };
+        let Some(mut looks) = self.describer.feeling(&buffers.faces, |_| true) else { return Ok(None) };
+        self.describer.emotions(permit, buffers, &mut looks)?;
         let mut fused = Feelings::default();
-        fused.add(&looks, quality, Duration::ZERO);
-        Ok(fused.emotion(self.emotion_threshold))
+        for (face, distributions) in looks.of(&buffers.faces) {
+            fused.add(distributions, face.quality, Duration::ZERO, self.emotion_threshold);
+        }
+        Ok(fused.emotion())
     }
 }

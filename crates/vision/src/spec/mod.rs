@@ -74,6 +74,7 @@ pub enum Decoder {
     #[serde(rename = "landmarks-68")]
     Landmarks68,
     AgeGender,
+    AgeDistribution,
     Classification,
 }
 
@@ -87,6 +88,7 @@ impl Decoder {
             Self::Yunet => "yunet",
             Self::Landmarks68 => "landmarks-68",
             Self::AgeGender => "age-gender",
+            Self::AgeDistribution => "age-distribution",
             Self::Classification => "classification",
         }
     }

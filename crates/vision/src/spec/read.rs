@@ -85,7 +85,7 @@ impl ModelSpec {
                 use Decoder::{SsdFace, TinyYoloFace, Ultralight, UltralightDecoded, Yunet};
                 matches!(self.decoder, SsdFace | TinyYoloFace | Ultralight | UltralightDecoded | Yunet)
             }
-            Role::AgeGender => self.decoder == Decoder::AgeGender,
+            Role::AgeGender => matches!(self.decoder, Decoder::AgeGender | Decoder::AgeDistribution),
             Role::Expression | Role::Subject => self.decoder == Decoder::Classification,
             Role::Landmarks => self.decoder == Decoder::Landmarks68,
         };

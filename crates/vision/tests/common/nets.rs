@@ -68,13 +68,9 @@ impl Nets {
         net.floats("gender-bias", &[1, 2], &[1.0, 0.0]);
         net.node("Add", &["green", "gender-bias"], "gender");
         net.output("gender", &[-1, 2]);
-        net.write(self.path("age-gender").as_ref());
-        self.describe(
-            "age-gender",
-            "role = \"age-gender\"\ndecoder = \"age-gender\"",
-            "fit = \"pad-centre\"",
-        );
-        self.path("age-gender")
+        net.write(self.path("ages").as_ref());
+        self.describe("ages", "role = \"age-gender\"\ndecoder = \"age-gender\"", "fit = \"pad-centre\"");
+        self.path("ages")
     }
 
     /// Everybody is happy, as the logits 0 and 18 have it: 0.98 before the temperature, 0.9 of 7 after.
@@ -112,7 +108,7 @@ impl Nets {
     pub fn options(&self, places: &[Place]) -> FaceOptions {
         FaceOptions {
             detector: Some(self.detector(places)),
-            age_gender: self.age_gender(),
+            age_gender: Some(self.age_gender()),
             expression: Some(self.expression()),
             load: LoadOptions::default(),
             reclassify_interval: Duration::from_millis(500),

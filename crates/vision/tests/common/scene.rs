@@ -159,7 +159,7 @@ pub fn analyzer() -> Option<FaceAnalyzer> {
     Some(
         FaceAnalyzer::new(&FaceOptions {
             detector: Some(path("yunet")),
-            age_gender: path("age-gender"),
+            age_gender: Some(path("age-gender")),
             expression: None,
             seed: Some(5),
             ..FaceOptions::default()

@@ -227,7 +227,7 @@ fn options(settings: &Settings) -> Result<FaceOptions, Error> {
     Ok(FaceOptions {
         detector: name(&settings.model),
         detect: settings.detector == DetectorSource::Model,
-        age_gender: name(&settings.age_gender_model).unwrap_or(defaults.age_gender),
+        age_gender: name(&settings.age_gender_model).or(defaults.age_gender),
         expression: expression.filter(|_| settings.emotion),
         load: LoadOptions {
             device: settings.device.as_deref().unwrap_or_default().parse()?,

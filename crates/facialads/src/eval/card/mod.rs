@@ -43,7 +43,10 @@ pub fn update(results: &[EvalResult], folder: &Path) -> Result<()> {
         match &result.report {
             Report::Faces(report) => {
                 add(&result.system.detector, markdown::found(result, report));
-                add(&result.system.age_gender, markdown::age_gender(result, report));
+                // Of two networks that are joined, both cards tell what they do together.
+                for model in result.system.age_gender.split(" + ") {
+                    add(model, markdown::age_gender(result, report));
+                }
                 if let (Some(model), Some(emotion)) = (&result.system.expression, &report.emotion) {
                     add(model, markdown::emotion(result, emotion));
                 }
