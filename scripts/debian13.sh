@@ -95,7 +95,7 @@ run() {
 
 # Not part of .ci/run: a first run takes about fifteen minutes on two cores, and more disk than all the rest.
 tests() {
-    run cargo test -p facialads-meta -p gst-plugin-facialads --features v1_24 --lib \
+    run cargo test --no-fail-fast -p facialads-meta -p gst-plugin-facialads --features v1_24 --lib \
         --test analytics --test pipelines --test roundtrip --test silence \
         --test v1_24 --test upstream --test faceanalyze --test subjectclassify
 }

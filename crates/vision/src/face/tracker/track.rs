@@ -19,8 +19,9 @@ const LONGEST: Duration = Duration::from_secs(10);
 /// (YuNet: 0.85). At an inference interval of 3 the second detection is a face's fourth frame at the latest.
 const CONFIRMING: u32 = 2;
 
+/// Without a threshold (minus infinity, for faces found elsewhere) everything is sure.
 fn is_sure(confidence: f32, threshold: f32) -> bool {
-    confidence >= threshold + (1.0 - threshold) / 2.0
+    confidence >= (1.0 + threshold) / 2.0
 }
 
 /// A face on its way. Boxes are fractions of the frame.
