@@ -10,6 +10,7 @@ mod table;
 
 use anyhow::{Context, Result, bail};
 use facialads_consent::{Basis, Policy, Purpose, Purposes, Site, Stamp, Zone, wall_clock};
+use facialads_vision::runtime::Precision;
 use frames::Frames;
 use std::path::PathBuf;
 use table::{Report, Row};
@@ -32,6 +33,9 @@ pub struct Command {
     /// Where networks run: cpu
     #[arg(long, default_value = "cpu")]
     provider: String,
+    /// How exactly detector and subject calculate: f32, fast
+    #[arg(long, default_value_t)]
+    precision: Precision,
     /// Compare the provider's results with the CPU's instead of measuring speed
     #[arg(long)]
     check: bool,
@@ -54,14 +58,17 @@ pub fn run(command: Command) -> Result<()> {
     pipeline::need_plugin()?;
     let faces = Frames::decode(&command.faces, command.frames)?;
     let programme = Frames::decode(&command.programme, command.frames)?;
+    let networks = bare::Networks::load(command.precision)?;
+    let on = networks.faces.runs_on();
     let report = Report {
         machine: table::machine(),
-        runtime: format!("ONNX Runtime {}", facialads_vision::runtime::library_version()?),
+        runtime: on.runtime.clone(),
+        precision: on.precision.clone(),
         provider: provider.to_string(),
         faces: faces.describe(&command.faces),
         programme: programme.describe(&command.programme),
         runs: command.runs,
-        rows: measure(&faces, &programme, command.runs)?,
+        rows: measure(&faces, &programme, &networks, &command)?,
     };
     print!("{report}");
     if let Some(path) = &command.json {
@@ -74,37 +81,43 @@ pub fn run(command: Command) -> Result<()> {
 /// A measurement: takes how long it took for all frames.
 type Measure<'a> = Box<dyn Fn() -> Result<std::time::Duration> + 'a>;
 
-fn measure(faces: &Frames, programme: &Frames, runs: u32) -> Result<Vec<Row>> {
-    let analyzer = bare::Faces::load()?;
-    let classifier = bare::Subject::load()?;
+fn measure(
+    faces: &Frames,
+    programme: &Frames,
+    networks: &bare::Networks,
+    command: &Command,
+) -> Result<Vec<Row>> {
+    let runs = command.runs;
+    let bare::Networks { faces: analyzer, subject: classifier } = networks;
+    let with = |element: &str| format!("{element} precision={}", command.precision);
     let store = pipeline::consent_store()?;
     let gate = format!("consentgate screen=bench store={}", store.path().join("consent.db").display());
     let pairs: Vec<(&str, u32, Measure, &str, Measure)> = vec![
         (
             "faceanalyze",
             faces.count(),
-            Box::new(|| pipeline::analyse(faces, pipeline::FACES, Some(&consent()), "analysed")),
+            Box::new(|| pipeline::analyse(faces, &with(pipeline::FACES), Some(&consent()), "analysed")),
             "detection and description",
             Box::new(|| analyzer.all(faces, &consent())),
         ),
         (
             "faceanalyze inference-interval=3",
             faces.count(),
-            Box::new(|| pipeline::time(faces, pipeline::FACES_EVERY_THIRD, Some(&consent()))),
+            Box::new(|| pipeline::time(faces, &with(pipeline::FACES_EVERY_THIRD), Some(&consent()))),
             "detection alone",
             Box::new(|| analyzer.detection(faces, &consent())),
         ),
         (
             "subjectclassify interval=0",
             programme.count(),
-            Box::new(|| pipeline::analyse(programme, pipeline::SUBJECT, None, "classified")),
+            Box::new(|| pipeline::analyse(programme, &with(pipeline::SUBJECT), None, "classified")),
             "classification",
             Box::new(|| classifier.all(programme)),
         ),
         (
             "subjectclassify",
             programme.count(),
-            Box::new(|| pipeline::time(programme, "subjectclassify async=false", None)),
+            Box::new(|| pipeline::time(programme, &with("subjectclassify async=false"), None)),
             "identity",
             Box::new(|| pipeline::time(programme, "identity", None)),
         ),

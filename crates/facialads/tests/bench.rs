@@ -42,3 +42,9 @@ fn a_plugin_that_gstreamer_does_not_find_is_said_with_the_remedy() {
     let text = complaint(&bench(&[], "/nowhere"));
     assert!(text.contains("GST_PLUGIN_PATH"), "{text}");
 }
+
+#[test]
+fn a_precision_that_nobody_knows_is_named_with_those_that_are() {
+    let text = complaint(&bench(&["--precision", "double"], ""));
+    assert!(text.contains("double") && text.contains("known are f32, fast"), "{text}");
+}

@@ -1,5 +1,6 @@
 //! Time per run of every installed network on each runtime, on this machine:
-//! `cargo run --release -p facialads-vision --example runtimes [-- DEVICE…]`. Printed, never asserted.
+//! `cargo run --release -p facialads-vision --example runtimes [-- DEVICE…]`. Printed, never asserted. `openvino:cpu/fast` is
+//! OpenVINO in the precision of its choice.
 //!
 //! The devices are measured in turns, so that other load on the machine falls on all of them alike.
 
@@ -11,13 +12,14 @@ use facialads_vision::{
 use std::{error::Error, time::Instant};
 
 /// Network, side of its picture, pictures at once.
-const RUNS: [(&str, usize, &[usize]); 8] = [
+const RUNS: [(&str, usize, &[usize]); 9] = [
     ("yunet", 640, &[1]),
     ("yunet", 320, &[1]),
     ("ssd-mobilenet-v1", 512, &[1]),
     ("tiny-face", 416, &[1]),
-    ("age-gender", 112, &[1, 2, 4, 5, 8, 10, 16]),
-    ("expression", 112, &[1, 2, 4, 5, 8, 10, 16]),
+    ("age-gender", 112, &[1, 8]),
+    ("faceres", 224, &[1]),
+    ("expression", 112, &[1, 8]),
     ("landmarks-68-tiny", 112, &[1, 5]),
     ("efficientnet-lite0", 224, &[1]),
 ];
@@ -26,7 +28,7 @@ const ROUNDS: usize = 40;
 fn main() -> Result<(), Box<dyn Error>> {
     let mut devices: Vec<String> = std::env::args().skip(1).collect();
     if devices.is_empty() {
-        devices = ["cpu", "openvino:cpu"].map(str::to_owned).to_vec();
+        devices = ["cpu", "openvino:cpu", "openvino:cpu/fast"].map(str::to_owned).to_vec();
     }
     println!("milliseconds: median (least) of a run, processor time of a run, loading");
     for (model, side, batches) in RUNS {
@@ -38,7 +40,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         for pictures in batches {
             let mut runs = Vec::new();
             for device in &devices {
-                let options = LoadOptions { device: device.parse::<Device>()?, ..LoadOptions::default() };
+                let (name, precision) = device.split_once('/').unwrap_or((device, "f32"));
+                let options = LoadOptions {
+                    device: name.parse::<Device>()?,
+                    precision: precision.parse()?,
+                    ..LoadOptions::default()
+                };
                 let begun = Instant::now();
                 let mut run = PatternRun::load(&options, &file, side, *pictures)?;
                 run.run()?;

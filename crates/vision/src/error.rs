@@ -29,6 +29,8 @@ pub enum Error {
         "\"{0}\" is not a device; known are auto, cpu, cuda, cuda:N, tensorrt, tensorrt:N, openvino, openvino:NAME"
     )]
     UnknownDevice(String),
+    #[error("\"{0}\" is not a precision; known are f32, fast")]
+    UnknownPrecision(String),
     #[error("model \"{model}\" cannot be used here: it is for {found}, and {wanted} is needed")]
     Role { model: String, found: &'static str, wanted: &'static str },
     #[error("detector size {side} cannot be used with model \"{model}\": {problem}; 0 is the model's own")]

@@ -130,6 +130,7 @@ fn bound(decoder: &str, outputs: &[(&str, &[usize])]) -> Box<dyn DetectionDecode
         model: "test".into(),
         runtime: "none".into(),
         device: "none".into(),
+        precision: "f32".into(),
         inputs: Vec::new(),
         outputs: outputs.iter().map(port).collect(),
     };

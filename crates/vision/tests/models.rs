@@ -261,7 +261,7 @@ fn a_device_that_is_not_there_falls_back_with_a_note_or_fails() {
     }
     let nets = Nets::new();
     for device in ["openvino:gpu", "tensorrt", "cuda:99"] {
-        let load = LoadOptions { device: device.parse().unwrap(), fallback: true, instance: String::new() };
+        let load = LoadOptions { device: device.parse().unwrap(), fallback: true, ..LoadOptions::default() };
         let options = FaceOptions { load, ..nets.options(&[LARGE]) };
         let analyzer = FaceAnalyzer::new(&options).unwrap();
         assert_eq!(analyzer.notes().len(), 3, "one for each network");

@@ -5,9 +5,9 @@ mod common;
 
 use common::{Picture, ask, onnx_runtime, stamp};
 use facialads_vision::{
-    Device, Error,
-    face::{AgeGender, Detector, Expression, Portrait},
-    runtime::{LoadOptions, PatternRun, Tensor, openvino_info},
+    Device, Error, FaceOptions,
+    face::{AgeGender, Allowed, Detector, Expression, Portrait, Stills},
+    runtime::{LoadOptions, PatternRun, Precision, Tensor, openvino_info},
     spec::models_dir,
 };
 use std::path::Path;
@@ -26,7 +26,7 @@ fn openvino() -> bool {
 }
 
 fn on(device: &str, fallback: bool) -> LoadOptions {
-    LoadOptions { device: device.parse::<Device>().unwrap(), fallback, instance: String::new() }
+    LoadOptions { device: device.parse::<Device>().unwrap(), fallback, ..LoadOptions::default() }
 }
 
 fn installed(model: &str) -> Option<std::path::PathBuf> {
@@ -221,4 +221,106 @@ fn runs_of_several_threads_do_not_disturb_each_other() {
             scope.spawn(move || (0..20).for_each(|_| assert_eq!(run.run().unwrap()[0].data(), expected)));
         }
     });
+}
+
+fn fast(device: &str) -> LoadOptions {
+    LoadOptions { precision: Precision::Fast, ..on(device, false) }
+}
+
+/// What OpenVINO calculates in when left to itself; "f32" where the processor has nothing shorter.
+fn own_choice(file: &Path, side: usize) -> String {
+    PatternRun::load(&fast("openvino:cpu"), file, side, 1).unwrap().describe().precision.clone()
+}
+
+#[test]
+fn what_is_calculated_in_is_told() {
+    if !openvino() {
+        return;
+    }
+    let Some(file) = installed("age-gender") else { return };
+    let told = |options: &LoadOptions| {
+        PatternRun::load(options, &file, 112, 1).unwrap().describe().precision.clone()
+    };
+    assert_eq!((told(&on("openvino:cpu", false)).as_str(), told(&fast("cpu")).as_str()), ("f32", "f32"));
+    let own = own_choice(&file, 112);
+    assert!(["f32", "bf16", "f16"].contains(&own.as_str()), "{own}");
+}
+
+#[test]
+fn networks_of_two_precisions_live_side_by_side() {
+    if !openvino() {
+        return;
+    }
+    let Some(file) = installed("yunet") else { return };
+    let short = own_choice(&file, 320) != "f32";
+    // Compiled in turns: neither takes over what the other was set to.
+    let mut runs = [on("openvino:cpu", false), fast("openvino:cpu"), on("openvino:cpu", false)]
+        .map(|options| PatternRun::load(&options, &file, 320, 1).unwrap());
+    let [exact, other, again] = runs.each_mut().map(|run| run.run().unwrap());
+    let difference =
+        |b: &[Tensor]| exact.iter().zip(b).map(|(a, b)| largest_difference(a, b)).fold(0.0, f32::max);
+    assert_eq!((difference(again), difference(other) > 0.0), (0.0, short));
+    let detector = |options: &LoadOptions| Detector::load(file.to_str(), None, options).unwrap();
+    let [exact, again, other] =
+        [on("openvino:cpu", false), on("openvino:cpu", false), fast("openvino:cpu")].map(|o| detector(&o));
+    assert!(exact.shares_network_with(&again) && !exact.shares_network_with(&other));
+}
+
+#[test]
+fn elements_that_ask_for_different_precisions_share_where_there_is_but_one() {
+    if !openvino() {
+        return;
+    }
+    let Some(file) = installed("tiny-face") else { return };
+    let [exact, other] =
+        [on("cpu", false), fast("cpu")].map(|options| Detector::load(file.to_str(), None, &options).unwrap());
+    assert!(exact.shares_network_with(&other));
+}
+
+/// Overlap 0.9: measured are 0.984 and above, on a processor with bfloat16. Confidence 0.1: measured is 0.04.
+#[test]
+fn a_fast_detector_finds_the_same_faces_and_describes_nobody_less_exactly() {
+    if !openvino() {
+        return;
+    }
+    let (Some(ages), Some(_)) = (installed("age-gender"), installed("expression")) else { return };
+    let exactly_same = own_choice(&ages, 112) == "f32";
+    if exactly_same {
+        facialads_testkit::skip(
+            "this processor has neither bfloat16 nor 16 bits: fast is f32, and has to be equal",
+        );
+    }
+    for model in ["yunet", "ssd-mobilenet-v1", "tiny-face"] {
+        if installed(model).is_none() {
+            continue;
+        }
+        let [exact, quick] = [on("openvino:cpu", false), fast("openvino:cpu")].map(|load| {
+            Stills::new(&FaceOptions { detector: Some(model.into()), load, ..FaceOptions::default() })
+                .unwrap()
+        });
+        for number in 1..=6 {
+            let Some(path) = facialads_testkit::media(&format!("sample{number}.jpg")) else { return };
+            let picture = Picture::open(&path);
+            let frame = picture.frame();
+            let find = |stills: &Stills| stills.detect(&ask(&stamp(), 0).unwrap(), &frame).unwrap();
+            let (ours, theirs) = (find(&exact), find(&quick));
+            assert_eq!(ours.len(), theirs.len(), "{model}, photograph {number}");
+            for face in &ours {
+                let close = |other: &&facialads_vision::decode::Detection| {
+                    let (overlap, confidence) =
+                        (face.bounds.iou(&other.bounds), (face.confidence - other.confidence).abs());
+                    if exactly_same { *other == face } else { overlap >= 0.9 && confidence < 0.1 }
+                };
+                assert_eq!(theirs.iter().filter(close).count(), 1, "{model}, photograph {number}");
+            }
+            // The same face through both: attributes are calculated in 32 bits by either.
+            let (demographics, emotion) = (ask(&stamp(), 1).unwrap(), ask(&stamp(), 1).unwrap());
+            let allowed =
+                Allowed { demographics: Some(&demographics), emotion: Some(&emotion), adult_declared: false };
+            for face in ours.iter().take(1) {
+                let [a, b] = [&exact, &quick].map(|s| s.describe(&allowed, &frame, face).unwrap().unwrap());
+                assert_eq!((a.age.years, a.female, a.least_years), (b.age.years, b.female, b.least_years));
+            }
+        }
+    }
 }

@@ -3,16 +3,41 @@
 use super::frames::Frames;
 use anyhow::Result;
 use facialads_consent::{Demographics, Permit, Stamp, permit, wall_clock};
-use facialads_vision::{FaceAnalyzer, FaceOptions, SubjectClassifier, SubjectOptions, face::Allowed};
+use facialads_vision::{
+    FaceAnalyzer, FaceOptions, SubjectClassifier, SubjectOptions,
+    face::Allowed,
+    runtime::{Description, LoadOptions, Precision},
+};
 use std::time::{Duration, Instant};
+
+pub struct Networks {
+    pub faces: Faces,
+    pub subject: Subject,
+}
+
+impl Networks {
+    pub fn load(precision: Precision) -> Result<Self> {
+        let load = LoadOptions { fallback: true, precision, ..LoadOptions::default() };
+        Ok(Self { faces: Faces::load(&load)?, subject: Subject::load(load)? })
+    }
+}
 
 pub struct Faces(FaceAnalyzer);
 
 impl Faces {
-    pub fn load() -> Result<Self> {
-        let options =
-            FaceOptions { expression: None, reclassify_interval: Duration::ZERO, ..FaceOptions::default() };
+    fn load(load: &LoadOptions) -> Result<Self> {
+        let options = FaceOptions {
+            expression: None,
+            reclassify_interval: Duration::ZERO,
+            load: load.clone(),
+            ..FaceOptions::default()
+        };
         Ok(Self(FaceAnalyzer::new(&options)?))
+    }
+
+    /// Where the detector runs.
+    pub fn runs_on(&self) -> &Description {
+        self.0.runs_on()
     }
 
     /// Finds the faces of every frame.
@@ -46,8 +71,8 @@ impl Faces {
 pub struct Subject(SubjectClassifier);
 
 impl Subject {
-    pub fn load() -> Result<Self> {
-        Ok(Self(SubjectClassifier::new(&SubjectOptions::default())?))
+    fn load(load: LoadOptions) -> Result<Self> {
+        Ok(Self(SubjectClassifier::new(&SubjectOptions { load, ..SubjectOptions::default() })?))
     }
 
     /// Classifies every frame.

@@ -7,6 +7,8 @@ use std::fmt;
 pub struct Report {
     pub machine: String,
     pub runtime: String,
+    /// What detector and subject calculated in.
+    pub precision: String,
     pub provider: String,
     pub faces: String,
     pub programme: String,
@@ -44,7 +46,7 @@ impl Row {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}, {} on {}", self.machine, self.runtime, self.provider)?;
+        writeln!(f, "{}, {} in {} on {}", self.machine, self.runtime, self.precision, self.provider)?;
         writeln!(f, "{}; {}; median of {} interleaved runs", self.faces, self.programme, self.runs)?;
         writeln!(f)?;
         writeln!(f, "{:<34}{:>10}  {:<28}{:>10}{:>8}", "element", "fps", "against", "fps", "ratio")?;

@@ -18,6 +18,9 @@ pub struct Networks {
     /// Where networks run: auto, cpu, cuda:0, openvino:CPU, … A device that is named is used or the run ends
     #[arg(long, default_value = "auto")]
     device: String,
+    /// How exactly the detector calculates: f32, fast
+    #[arg(long, default_value_t)]
+    precision: runtime::Precision,
     /// Least confidence of a detection, 0 to 1 [default: the model's]
     #[arg(long, value_parser = part)]
     threshold: Option<f32>,
@@ -42,7 +45,7 @@ impl Networks {
             detector: Some(self.detector.clone().unwrap_or_else(default_detector)),
             age_gender: self.age_gender_model.clone().or(defaults.age_gender),
             expression: self.emotion_model.clone().or(defaults.expression),
-            load: runtime::LoadOptions { device, fallback, ..defaults.load },
+            load: runtime::LoadOptions { device, precision: self.precision, fallback, ..defaults.load },
             threshold: self.threshold,
             detector_size: self.detector_size,
             seed: Some(seed),
@@ -58,6 +61,7 @@ impl Networks {
             expression: options.expression.clone(),
             device: self.device.clone(),
             runtime: runtime_of(&options.load.device),
+            precision: self.precision.to_string(),
             threshold: self.threshold,
             detector_size: self.detector_size,
         }

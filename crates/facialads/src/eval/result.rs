@@ -39,8 +39,15 @@ pub struct System {
     pub expression: Option<String>,
     pub device: String,
     pub runtime: String,
+    /// "f32", "fast"; results without it were calculated in 32 bits.
+    #[serde(default = "exact")]
+    pub precision: String,
     pub threshold: Option<f32>,
     pub detector_size: Option<u32>,
+}
+
+fn exact() -> String {
+    facialads_vision::runtime::Precision::F32.to_string()
 }
 
 #[derive(Serialize, Deserialize)]

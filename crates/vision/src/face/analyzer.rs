@@ -10,7 +10,7 @@ use super::{
     quality::{self, Hindrance},
     tracker::Track,
 };
-use crate::{Frame, Rect, Result, decode::Detection};
+use crate::{Frame, Rect, Result, decode::Detection, runtime::Description};
 use facialads_consent::{Demographics, Emotion, Measurement, Permit, Personalisation, Zone};
 use std::{
     fmt,
@@ -163,6 +163,11 @@ impl FaceAnalyzer {
     /// Name of the detection model, for metadata; "upstream" where faces are found elsewhere.
     pub fn detector_model(&self) -> &str {
         self.detector.as_ref().map_or("upstream", Detector::name)
+    }
+    /// Where the detection network runs, by which runtime and in which precision; where faces are found elsewhere, the
+    /// network for age and gender.
+    pub fn runs_on(&self) -> &Description {
+        self.detector.as_ref().map_or_else(|| self.describer.runs_on(), Detector::describe)
     }
     /// Name of the age and gender model, for metadata; of two that are joined, the first.
     pub fn age_gender_model(&self) -> &str {

@@ -12,7 +12,7 @@ use crate::{
     },
     model::Model,
     runs::Runs,
-    runtime::{LoadOptions, Tensor},
+    runtime::{Description, LoadOptions, Tensor},
     spec::{Decoder, InputSpec, Role},
 };
 use facialads_consent::{Demographics, Emotion, Measurement, Permit, PurposeKind};
@@ -66,6 +66,10 @@ macro_rules! common {
         /// What [`Portrait::cut`] needs to know.
         pub fn input(&self) -> &InputSpec {
             &self.model.spec().input
+        }
+        /// The network: its inputs, outputs, and where it runs.
+        pub fn describe(&self) -> &Description {
+            self.model.describe()
         }
         /// What an operator should know.
         pub fn note(&self) -> Option<&str> {

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     Frame, Result,
     decode::age_gender::Estimate,
+    runtime::Description,
     spec::{self, InputSpec},
 };
 use facialads_consent::{Demographics, Emotion, Permit};
@@ -80,7 +81,8 @@ impl Describer {
     /// # Errors
     /// A model is missing, damaged or unfit, the runtime cannot be opened, or the device cannot start.
     pub(super) fn load(options: &FaceOptions) -> Result<Self> {
-        let load = &options.load;
+        // The calibration was measured in 32 bits, and whether somebody passes for a minor must not depend on the processor.
+        let load = &options.load.exact();
         let mut notes = Vec::new();
         let (first, second) = age_gender_networks(options.age_gender.as_deref());
         let age_gender = AgeGender::load(first, load)?;
@@ -104,6 +106,10 @@ impl Describer {
 
     pub(super) fn notes(&self) -> &[String] {
         &self.notes
+    }
+    /// Where the network for age and gender runs; of two that are joined, the first.
+    pub(super) fn runs_on(&self) -> &Description {
+        self.age_gender.describe()
     }
     pub(super) fn age_gender_model(&self) -> &str {
         self.age_gender.name()

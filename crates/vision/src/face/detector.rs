@@ -7,7 +7,7 @@ use crate::{
     pool::Pool,
     preprocess::{Picture, Placement},
     runs::Runs,
-    runtime::LoadOptions,
+    runtime::{Description, LoadOptions},
     spec::{self, Role, SecondPass},
 };
 use facialads_consent::{Measurement, Permit};
@@ -132,6 +132,10 @@ impl Detector {
     /// Name of the model, for metadata.
     pub fn name(&self) -> &str {
         &self.model.spec().name
+    }
+    /// The network: its inputs, outputs, and where it runs.
+    pub fn describe(&self) -> &Description {
+        self.model.describe()
     }
     /// What an operator should know.
     pub fn notes(&self) -> &[String] {

@@ -13,6 +13,7 @@ pub struct FaceOptions {
     pub age_gender: Option<String>,
     /// `None`: emotion is not looked at, even where it is allowed.
     pub expression: Option<String>,
+    /// Its precision is the detector's; what describes a person calculates in 32 bits always.
     pub load: LoadOptions,
     /// Least confidence of a detection, 0..=1. `None`: the model's.
     pub threshold: Option<f32>,

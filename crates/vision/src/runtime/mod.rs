@@ -7,6 +7,7 @@ mod device;
 mod onnx;
 mod openvino;
 mod pattern;
+mod precision;
 mod registry;
 mod tensor;
 
@@ -16,6 +17,7 @@ pub use device::Device;
 pub use onnx::{library_candidates, library_providers, library_version};
 pub use openvino::{OpenVinoInfo, openvino_candidates, openvino_info};
 pub use pattern::{PatternRun, run_on_pattern};
+pub use precision::Precision;
 pub use registry::LoadOptions;
 pub(crate) use registry::load;
 pub use tensor::Tensor;
@@ -31,7 +33,7 @@ pub trait Runtime: Send + Sync {
     ///
     /// # Errors
     /// The file is missing or damaged, or the device cannot start.
-    fn load(&self, file: &Path, device: &Device) -> Result<Arc<dyn Network>>;
+    fn load(&self, file: &Path, device: &Device, precision: Precision) -> Result<Arc<dyn Network>>;
 }
 
 /// A loaded network. Shared between threads; runs wait for one another.
@@ -61,6 +63,8 @@ pub struct Description {
     /// "ONNX Runtime 1.32.0".
     pub runtime: String,
     pub device: String,
+    /// What it calculates in: "f32", "bf16", "f16"; empty where the device does not tell.
+    pub precision: String,
     pub inputs: Vec<Port>,
     pub outputs: Vec<Port>,
 }

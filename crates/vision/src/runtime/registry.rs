@@ -1,7 +1,7 @@
 //! Elements that name the same model and device share one network.
 
 use super::{
-    Device, Network, Runtime,
+    Device, Network, Precision, Runtime,
     onnx::OnnxRuntime,
     openvino::{OpenVino, openvino_candidates},
 };
@@ -17,10 +17,19 @@ use std::{
 #[derive(Clone, Debug, Default)]
 pub struct LoadOptions {
     pub device: Device,
+    pub precision: Precision,
     /// Use the next best device where the wanted one cannot start; otherwise that is an error.
     pub fallback: bool,
-    /// Elements with the same instance id, model and device share a network; the empty one is an id like any other.
+    /// Elements with the same instance id, model, device and precision share a network; the empty one is an id like any other.
     pub instance: String,
+}
+
+impl LoadOptions {
+    /// The same in 32 bits: for what is told of a person, and for the rule that protects minors, which must not depend on
+    /// the processor.
+    pub(crate) fn exact(&self) -> Self {
+        Self { precision: Precision::F32, ..self.clone() }
+    }
 }
 
 /// A network and, where it is not on the wanted device, why.
@@ -42,6 +51,7 @@ struct Key {
     // A file that was replaced is another network.
     modified: Option<SystemTime>,
     device: Device,
+    precision: Precision,
     instance: String,
 }
 
@@ -59,7 +69,7 @@ pub(crate) fn load(file: &Path, options: &LoadOptions, first: &[usize]) -> Resul
     let mut problems: Vec<String> = Vec::new();
     while let Some(device) = candidates.next() {
         let another = candidates.peek().is_some() && (options.fallback || options.device == Device::Auto);
-        match on_device(file, &device, &options.instance, first) {
+        match on_device(file, &device, options, first) {
             Ok(network) => {
                 let note = (!problems.is_empty())
                     .then(|| format!("{}; running on {} instead", problems.join("; "), device.in_words()));
@@ -73,23 +83,30 @@ pub(crate) fn load(file: &Path, options: &LoadOptions, first: &[usize]) -> Resul
     Err(Error::Device { device: options.device.to_string(), reason: "no runtime knows it".into() })
 }
 
-fn on_device(file: &Path, device: &Device, instance: &str, first: &[usize]) -> Result<Arc<dyn Network>> {
+fn on_device(
+    file: &Path,
+    device: &Device,
+    options: &LoadOptions,
+    first: &[usize],
+) -> Result<Arc<dyn Network>> {
+    let (runtime, precision): (&dyn Runtime, _) = match device {
+        Device::OpenVino(_) => (&OpenVino, options.precision),
+        // It has one precision, so that elements which ask for different ones can share.
+        _ => (&OnnxRuntime, Precision::F32),
+    };
     let key = Key {
         file: file.canonicalize().unwrap_or_else(|_| file.to_owned()),
         modified: file.metadata().and_then(|m| m.modified()).ok(),
         device: device.clone(),
-        instance: instance.to_owned(),
+        precision,
+        instance: options.instance.clone(),
     };
     // Held while loading, so that two elements starting together do not both load.
     let mut networks = NETWORKS.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(network) = networks.get(&key).and_then(Weak::upgrade) {
         return Ok(network);
     }
-    let runtime: &dyn Runtime = match device {
-        Device::OpenVino(_) => &OpenVino,
-        _ => &OnnxRuntime,
-    };
-    let network = runtime.load(file, device)?;
+    let network = runtime.load(file, device, precision)?;
     // A description that does not fit has a better message coming.
     if network.describe().takes(first) {
         network.prepare(first)?;

@@ -11,7 +11,7 @@ use crate::{
     pool::Pool,
     preprocess::{Picture, Placement},
     runs::Runs,
-    runtime::LoadOptions,
+    runtime::{Description, LoadOptions},
     spec::Role,
 };
 use map::SubjectMap;
@@ -132,6 +132,10 @@ impl SubjectClassifier {
     /// What an operator should know, such as a device that was fallen back from.
     pub fn notes(&self) -> &[String] {
         &self.notes
+    }
+    /// The network: its inputs, outputs, and where it runs.
+    pub fn runs_on(&self) -> &Description {
+        self.model.describe()
     }
     /// Name of the model, for metadata.
     pub fn model(&self) -> &str {

@@ -2,10 +2,14 @@
 //! told to the operator.
 
 pub mod clockwork;
+pub mod in_use;
 pub mod live;
+pub mod precision;
 pub mod report;
 pub mod worker;
 
 pub use clockwork::Clockwork;
+pub use in_use::InUse;
 pub use live::Async;
+pub use precision::Precision;
 pub use worker::Worker;

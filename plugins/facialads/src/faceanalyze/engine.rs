@@ -231,6 +231,7 @@ fn options(settings: &Settings) -> Result<FaceOptions, Error> {
         expression: expression.filter(|_| settings.emotion),
         load: LoadOptions {
             device: settings.device.as_deref().unwrap_or_default().parse()?,
+            precision: settings.precision.into(),
             fallback: settings.fallback,
             instance: settings.model_instance_id.clone().unwrap_or_default(),
         },

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     analysis::{
-        Async, Clockwork,
+        Async, Clockwork, InUse, Precision,
         report::{Once, Statistics, warn},
     },
     video::{Reader, pads_of_any_raw_format},
@@ -40,14 +40,6 @@ pub(super) struct State {
     pub said: Once,
 }
 
-/// For the `stats` property.
-#[derive(Default)]
-pub(super) struct InUse {
-    pub model: String,
-    pub runtime: String,
-    pub running_async: bool,
-}
-
 #[derive(glib::Properties, Default)]
 #[properties(wrapper_type = super::FaceAnalyze)]
 pub struct FaceAnalyze {
@@ -63,8 +55,10 @@ pub struct FaceAnalyze {
         nick = "Expression model", blurb = "Name of an installed model or path of an .onnx file; unset: expression. Loaded only with emotion=true")]
     #[property(name = "device", get, set, type = Option<String>, member = device, mutable_ready,
         nick = "Device", blurb = "Where the networks run: auto, cpu, cuda, cuda:N, tensorrt, tensorrt:N, openvino, openvino:NAME; unset: auto, OpenVINO where it is installed, else ONNX Runtime (cpu); docs/models.md")]
+    #[property(name = "precision", get, set, type = Precision, member = precision, builder(Precision::F32).mutable_ready()
+        .nick("Precision").blurb("How exactly the networks calculate: f32, or what OpenVINO is fastest with on this device (fast), which moves boxes by up to 1 % of a face's width. Age, gender and emotion are calculated in 32 bits either way, though of those boxes. ONNX Runtime ignores it; docs/models.md"))]
     #[property(name = "model-instance-id", get, set, type = Option<String>, member = model_instance_id, mutable_ready,
-        nick = "Model instance", blurb = "Elements of one process with the same id, model and device share one loaded network; unset: all of them do")]
+        nick = "Model instance", blurb = "Elements of one process with the same id, model, device and precision share one loaded network; unset: all of them do")]
     #[property(name = "inference-interval", get, set, type = u32, member = inference_interval, minimum = 1, maximum = 100_000, default = DEFAULT_INFERENCE_INTERVAL, mutable_ready,
         nick = "Inference interval", blurb = "Look for faces in every Nth frame; in between their places are predicted")]
     #[property(name = "reclassify-interval", get, set, type = u32, member = reclassify_interval, minimum = 1, maximum = 100_000, default = DEFAULT_RECLASSIFY_INTERVAL, mutable_ready,
@@ -154,10 +148,7 @@ impl BaseTransformImpl for FaceAnalyze {
             for note in analyzer.notes() {
                 warn(&*self.obj(), gst::ResourceError::Settings, "note", note);
             }
-            let runtime = facialads_vision::runtime::library_version().unwrap_or_default();
-            let model = analyzer.detector_model().to_owned();
-            *lock(&self.in_use) =
-                InUse { model, runtime: format!("ONNX Runtime {runtime}"), running_async: false };
+            *lock(&self.in_use) = InUse::of(analyzer.detector_model(), analyzer.runs_on());
         }
         *lock(&self.analyzer) = engine.as_ref().map(|engine| engine.analyzer().clone());
         *lock(&self.state) = State { engine, ..State::default() };
@@ -224,8 +215,7 @@ impl FaceAnalyze {
     /// The `stats` property; survives the way to NULL, so that a finished run can be asked about.
     fn statistics(&self) -> Statistics {
         self.count_inference();
-        let in_use = lock(&self.in_use);
-        lock(&self.stats).to_structure(in_use.running_async, &in_use.model, &in_use.runtime)
+        lock(&self.stats).to_structure(&lock(&self.in_use))
     }
 
     /// At the end of a stream, for those who cannot read a property of a finished pipeline, `gst-launch-1.0 -m` among them.

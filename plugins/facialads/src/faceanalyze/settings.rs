@@ -1,7 +1,7 @@
 //! What the user sets.
 
 use super::upstream::DetectorSource;
-use crate::analysis::Async;
+use crate::analysis::{Async, Precision};
 use facialads_meta::face::ROI_TYPE;
 
 /// Frames between detections. Ten looks a second at a 30 fps camera: faces hardly move between two of them, the tracker
@@ -19,6 +19,7 @@ pub struct Settings {
     pub age_gender_model: Option<String>,
     pub emotion_model: Option<String>,
     pub device: Option<String>,
+    pub precision: Precision,
     pub model_instance_id: Option<String>,
     pub inference_interval: u32,
     pub reclassify_interval: u32,
@@ -42,6 +43,7 @@ impl Default for Settings {
             age_gender_model: None,
             emotion_model: None,
             device: None,
+            precision: Precision::default(),
             model_instance_id: None,
             inference_interval: DEFAULT_INFERENCE_INTERVAL,
             reclassify_interval: DEFAULT_RECLASSIFY_INTERVAL,

@@ -1,6 +1,9 @@
 //! What the `stats` property counts. Numbers of frames and calls; nothing about a person.
 
-use crate::analysis::report::{Statistics, Timing};
+use crate::analysis::{
+    InUse,
+    report::{Statistics, Timing},
+};
 
 #[derive(Clone, Debug, Default)]
 pub struct Stats {
@@ -30,29 +33,26 @@ pub struct Stats {
 }
 
 impl Stats {
-    pub fn to_structure(&self, running_async: bool, model: &str, runtime: &str) -> Statistics {
-        Statistics(
-            gst::Structure::builder("facialads-faceanalyze-stats")
-                .field("frames", self.frames)
-                .field("analysed", self.analysed)
-                .field("skipped", self.skipped)
-                .field("frames-without-consent", self.no_consent)
-                .field("results-after-consent", self.stale)
-                .field("errors", self.errors)
-                .field("inference-calls", self.inference_calls)
-                .field("faces", self.faces)
-                .field("streaming-ms", self.streaming.mean_ms())
-                .field("streaming-max-ms", self.streaming.longest_ms())
-                .field("detection-ms", self.detection.mean_ms())
-                .field("detection-max-ms", self.detection.longest_ms())
-                .field("description-ms", self.description.mean_ms())
-                .field("description-max-ms", self.description.longest_ms())
-                .field("latency-ms", self.latency.mean_ms())
-                .field("latency-max-ms", self.latency.longest_ms())
-                .field("async", running_async)
-                .field("model", model)
-                .field("runtime", runtime)
-                .build(),
-        )
+    pub fn to_structure(&self, in_use: &InUse) -> Statistics {
+        let mut structure = gst::Structure::builder("facialads-faceanalyze-stats")
+            .field("frames", self.frames)
+            .field("analysed", self.analysed)
+            .field("skipped", self.skipped)
+            .field("frames-without-consent", self.no_consent)
+            .field("results-after-consent", self.stale)
+            .field("errors", self.errors)
+            .field("inference-calls", self.inference_calls)
+            .field("faces", self.faces)
+            .field("streaming-ms", self.streaming.mean_ms())
+            .field("streaming-max-ms", self.streaming.longest_ms())
+            .field("detection-ms", self.detection.mean_ms())
+            .field("detection-max-ms", self.detection.longest_ms())
+            .field("description-ms", self.description.mean_ms())
+            .field("description-max-ms", self.description.longest_ms())
+            .field("latency-ms", self.latency.mean_ms())
+            .field("latency-max-ms", self.latency.longest_ms())
+            .build();
+        in_use.add_to(&mut structure);
+        Statistics(structure)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::settings::Settings;
 use crate::analysis::{
-    Worker,
+    InUse, Worker,
     report::{Statistics, Timing},
 };
 use facialads_vision::{
@@ -33,22 +33,20 @@ pub struct Stats {
 }
 
 impl Stats {
-    pub fn to_structure(&self, running_async: bool, model: &str) -> Statistics {
-        Statistics(
-            gst::Structure::builder("facialads-subjectclassify-stats")
-                .field("frames", self.frames)
-                .field("classified", self.classified)
-                .field("skipped", self.skipped)
-                .field("errors", self.errors)
-                .field("changes", self.changes)
-                .field("streaming-ms", self.streaming.mean_ms())
-                .field("streaming-max-ms", self.streaming.longest_ms())
-                .field("classification-ms", self.classification.mean_ms())
-                .field("classification-max-ms", self.classification.longest_ms())
-                .field("async", running_async)
-                .field("model", model)
-                .build(),
-        )
+    pub fn to_structure(&self, in_use: &InUse) -> Statistics {
+        let mut structure = gst::Structure::builder("facialads-subjectclassify-stats")
+            .field("frames", self.frames)
+            .field("classified", self.classified)
+            .field("skipped", self.skipped)
+            .field("errors", self.errors)
+            .field("changes", self.changes)
+            .field("streaming-ms", self.streaming.mean_ms())
+            .field("streaming-max-ms", self.streaming.longest_ms())
+            .field("classification-ms", self.classification.mean_ms())
+            .field("classification-max-ms", self.classification.longest_ms())
+            .build();
+        in_use.add_to(&mut structure);
+        Statistics(structure)
     }
 }
 
@@ -181,6 +179,7 @@ fn options(settings: &Settings) -> Result<SubjectOptions, Error> {
         model: name(&settings.model).unwrap_or(defaults.model),
         load: LoadOptions {
             device: settings.device.as_deref().unwrap_or_default().parse()?,
+            precision: settings.precision.into(),
             fallback: settings.fallback,
             instance: settings.model_instance_id.clone().unwrap_or_default(),
         },

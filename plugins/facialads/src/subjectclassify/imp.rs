@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     analysis::{
-        Async, Clockwork,
+        Async, Clockwork, InUse, Precision,
         report::{Once, Statistics, warn},
     },
     video::{Reader, pads_of_any_raw_format},
@@ -44,13 +44,6 @@ struct State {
     said: Once,
 }
 
-/// For the `stats` property.
-#[derive(Default)]
-struct InUse {
-    model: String,
-    running_async: bool,
-}
-
 #[derive(glib::Properties, Default)]
 #[properties(wrapper_type = super::SubjectClassify)]
 pub struct SubjectClassify {
@@ -60,8 +53,10 @@ pub struct SubjectClassify {
         nick = "Subject map", blurb = "Path of the TOML file that maps the model's classes to the IAB Content Taxonomy; unset: the one built in, for ImageNet's 1000 classes")]
     #[property(name = "device", get, set, type = Option<String>, member = device, mutable_ready,
         nick = "Device", blurb = "Where the network runs: auto, cpu, cuda, cuda:N, tensorrt, tensorrt:N, openvino, openvino:NAME; unset: auto, OpenVINO where it is installed, else ONNX Runtime (cpu); docs/models.md")]
+    #[property(name = "precision", get, set, type = Precision, member = precision, builder(Precision::F32).mutable_ready()
+        .nick("Precision").blurb("How exactly the network calculates: f32, or what OpenVINO is fastest with on this device (fast), which moves probabilities slightly. ONNX Runtime ignores it; docs/models.md"))]
     #[property(name = "model-instance-id", get, set, type = Option<String>, member = model_instance_id, mutable_ready,
-        nick = "Model instance", blurb = "Elements of one process with the same id, model and device share one loaded network; unset: all of them do")]
+        nick = "Model instance", blurb = "Elements of one process with the same id, model, device and precision share one loaded network; unset: all of them do")]
     #[property(name = "interval", get, set, type = f64, member = interval, minimum = 0.0, maximum = 3600.0, default = DEFAULT_INTERVAL, mutable_ready,
         nick = "Interval", blurb = "Seconds of running time between two frames that are classified; 0: every frame")]
     #[property(name = "window", get, set, type = f64, member = window, minimum = 0.0, maximum = 3600.0, default = DEFAULT_WINDOW, mutable_ready,
@@ -139,7 +134,8 @@ impl BaseTransformImpl for SubjectClassify {
             for note in engine.classifier().notes() {
                 warn(&*self.obj(), gst::ResourceError::Settings, "note", note);
             }
-            engine.classifier().model().clone_into(&mut lock(&self.in_use).model);
+            let classifier = engine.classifier();
+            *lock(&self.in_use) = InUse::of(classifier.model(), classifier.runs_on());
         }
         *lock(&self.state) = State { engine, ..State::default() };
         Ok(())
@@ -332,7 +328,6 @@ impl SubjectClassify {
 
     /// The `stats` property; survives the way to NULL, so that a finished run can be asked about.
     fn statistics(&self) -> Statistics {
-        let in_use = lock(&self.in_use);
-        lock(&self.stats).to_structure(in_use.running_async, &in_use.model)
+        lock(&self.stats).to_structure(&lock(&self.in_use))
     }
 }

@@ -1,6 +1,6 @@
 //! What the user sets.
 
-use crate::analysis::Async;
+use crate::analysis::{Async, Precision};
 
 /// Seconds between looks: a shot lasts a few seconds, so each gets several.
 pub const DEFAULT_INTERVAL: f64 = 0.5;
@@ -14,6 +14,7 @@ pub struct Settings {
     pub model: Option<String>,
     pub map: Option<String>,
     pub device: Option<String>,
+    pub precision: Precision,
     pub model_instance_id: Option<String>,
     pub interval: f64,
     pub window: f64,
@@ -30,6 +31,7 @@ impl Default for Settings {
             model: None,
             map: None,
             device: None,
+            precision: Precision::default(),
             model_instance_id: None,
             interval: DEFAULT_INTERVAL,
             window: DEFAULT_WINDOW,

@@ -7,7 +7,7 @@ mod providers;
 pub use library::{library_candidates, library_version};
 pub use providers::library_providers;
 
-use super::{Description, Device, Network, Port, Runtime, Tensor};
+use super::{Description, Device, Network, Port, Precision, Runtime, Tensor};
 use crate::{Error, Result};
 use call::Call;
 use ort::{
@@ -27,7 +27,7 @@ impl Runtime for OnnxRuntime {
         library_version().map_or_else(|_| "ONNX Runtime".into(), |v| format!("ONNX Runtime {v}"))
     }
 
-    fn load(&self, file: &Path, device: &Device) -> Result<Arc<dyn Network>> {
+    fn load(&self, file: &Path, device: &Device, _: Precision) -> Result<Arc<dyn Network>> {
         if !matches!(device, Device::Auto | Device::Cpu) {
             return Err(Error::Device {
                 device: device.to_string(),
@@ -43,6 +43,7 @@ impl Runtime for OnnxRuntime {
             model,
             runtime: self.name(),
             device: Device::Cpu.to_string(),
+            precision: Precision::F32.to_string(),
             inputs: session.inputs().iter().map(|i| port(i.name(), i.dtype())).collect(),
             outputs: session.outputs().iter().map(|o| port(o.name(), o.dtype())).collect(),
         };

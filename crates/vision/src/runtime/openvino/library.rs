@@ -1,7 +1,7 @@
 //! Finding and opening OpenVINO's shared library, once in a process.
 
-use super::api::Core;
-use crate::spec::models_dir;
+use super::api::{Core, Outcome};
+use crate::{runtime::Precision, spec::models_dir};
 use openvino_sys::{ov_status_e, ov_version_t};
 use std::{
     env,
@@ -16,22 +16,29 @@ const OLDEST: (u32, u32) = (2025, 1);
 
 /// Settings of the devices, for results equal to ONNX Runtime's and for a pipeline, which has threads of its own and whose other
 /// elements need the cores: one thread, no binding of it to a core (a worker would stay bound, and two networks would be bound
-/// to the same), 32 bits where the device has 16 as well. Left to itself OpenVINO takes bfloat16 on a CPU that has it
-/// (AVX512-BF16, AMX): half the time, but other numbers.
-const SETTINGS: [(&str, &str, &str); 8] = [
+/// to the same).
+const SETTINGS: [(&str, &str, &str); 6] = [
     ("CPU", "INFERENCE_NUM_THREADS", "1"),
     ("CPU", "NUM_STREAMS", "1"),
     ("CPU", "PERFORMANCE_HINT", "LATENCY"),
     ("CPU", "ENABLE_CPU_PINNING", "NO"),
-    ("CPU", "INFERENCE_PRECISION_HINT", "f32"),
-    ("GPU", "INFERENCE_PRECISION_HINT", "f32"),
     ("GPU", "PERFORMANCE_HINT", "LATENCY"),
     ("AUTO", "PERFORMANCE_HINT", "LATENCY"),
 ];
 
+pub(super) const PRECISION: &str = "INFERENCE_PRECISION_HINT";
+
+/// 32 bits where the device has 16 as well. Left to itself OpenVINO takes bfloat16 on a CPU that has it (AVX512-BF16, AMX):
+/// half the time, but other numbers. An NPU has 16 bits only.
+const EXACT: [(&str, &str, &str); 2] = [("CPU", PRECISION, "f32"), ("GPU", PRECISION, "f32")];
+
 /// An opened OpenVINO.
 pub(super) struct Library {
-    pub(super) core: Core,
+    /// With 32 bits wherever the device has them.
+    pub(super) exact: Core,
+    /// With what each device prefers; made when it is first asked for. A core of its own: a precision that was set cannot be
+    /// taken back to the device's choice.
+    fast: Option<Core>,
     /// "2026.4.1".
     pub(super) version: String,
     /// "CPU", "GPU.0", …
@@ -115,15 +122,42 @@ fn start(path: &Path) -> Result<Library, String> {
     // After `version_of`, because this keeps the first file that opens, whatever it is, and panics at a function that is
     // not in it.
     openvino_sys::library::load_from(path)?;
-    let mut core = Core::new()?;
-    let devices = core.devices()?;
-    for (device, key, value) in SETTINGS {
+    let mut exact = Core::new()?;
+    let devices = exact.devices()?;
+    configure(&mut exact, &devices, SETTINGS.iter().chain(&EXACT))?;
+    Ok(Library { exact, fast: None, version, devices })
+}
+
+fn configure<'a>(
+    core: &mut Core,
+    devices: &[String],
+    settings: impl Iterator<Item = &'a (&'static str, &'static str, &'static str)>,
+) -> Outcome<()> {
+    for (device, key, value) in settings {
         // "GPU.0" is set by "GPU"; AUTO is no device of its own.
-        if device == "AUTO" || devices.iter().any(|d| d.split('.').next() == Some(device)) {
+        if *device == "AUTO" || devices.iter().any(|d| d.split('.').next() == Some(device)) {
             core.set(device, key, value)?;
         }
     }
-    Ok(Library { core, version, devices })
+    Ok(())
+}
+
+impl Library {
+    /// For networks of this precision.
+    pub(super) fn core(&mut self, precision: Precision) -> Outcome<&Core> {
+        if precision == Precision::F32 {
+            return Ok(&self.exact);
+        }
+        let fast = match self.fast.take() {
+            Some(core) => core,
+            None => {
+                let mut core = Core::new()?;
+                configure(&mut core, &self.devices, SETTINGS.iter())?;
+                core
+            }
+        };
+        Ok(self.fast.insert(fast))
+    }
 }
 
 /// What a library says it is, e.g. "2026.4.1", if it is an OpenVINO that the bindings know.

@@ -6,7 +6,7 @@ mod network;
 
 pub use library::openvino_candidates;
 
-use super::{Description, Device, Network, Port, Runtime};
+use super::{Description, Device, Network, Port, Precision, Runtime};
 use crate::{Error, Result};
 use library::Problem;
 use std::{path::Path, sync::Arc};
@@ -30,7 +30,7 @@ pub fn openvino_info() -> Result<OpenVinoInfo> {
     let mut opened = library::open().map_err(|problem| unusable("openvino", problem))?;
     let info = opened.with(|library| {
         let named = |device: &String| {
-            let full = library.core.get(device, "FULL_DEVICE_NAME").unwrap_or_default();
+            let full = library.exact.get(device, "FULL_DEVICE_NAME").unwrap_or_default();
             (device.clone(), full.trim().to_owned())
         };
         let devices = library.devices.iter().map(named).collect();
@@ -58,7 +58,7 @@ impl Runtime for OpenVino {
         openvino_info().map_or_else(|_| "OpenVINO".into(), |info| format!("OpenVINO {}", info.version))
     }
 
-    fn load(&self, file: &Path, device: &Device) -> Result<Arc<dyn Network>> {
+    fn load(&self, file: &Path, device: &Device, precision: Precision) -> Result<Arc<dyn Network>> {
         let Device::OpenVino(name) = device else {
             return Err(Error::Device {
                 device: device.to_string(),
@@ -66,7 +66,7 @@ impl Runtime for OpenVino {
             });
         };
         let mut opened = library::open().map_err(|problem| unusable(&device.to_string(), problem))?;
-        let network = opened.with(|library| load(library, file, device, name));
+        let network = opened.with(|library| load(library, file, device, name, precision));
         network.unwrap_or_else(|| Err(unusable(&device.to_string(), Problem::Absent)))
     }
 }
@@ -76,6 +76,7 @@ fn load(
     file: &Path,
     device: &Device,
     name: &str,
+    precision: Precision,
 ) -> Result<Arc<dyn Network>> {
     // "GPU" is the first of "GPU.0", "GPU.1"; AUTO leaves the choice to OpenVINO.
     let there = |known: &String| known == name || known.split_once('.').is_some_and(|(kind, _)| kind == name);
@@ -86,7 +87,11 @@ fn load(
     }
     let fail = |problem: String| Error::Load { path: file.to_owned(), problem };
     let bytes = std::fs::read(file).map_err(|source| Error::Read { path: file.to_owned(), source })?;
-    let model = library.core.read(&bytes).map_err(fail)?;
+    let refused = |reason| Error::Device { device: device.to_string(), reason };
+    let core = library.core(precision).map_err(refused)?;
+    // AUTO does not tell before it has chosen.
+    let used = core.get(name, library::PRECISION).unwrap_or_default();
+    let model = core.read(&bytes).map_err(fail)?;
     let ports = |edges: Vec<api::Edge>| -> Vec<Port> {
         edges.into_iter().map(|e| Port { name: e.name, shape: e.shape, float: e.float }).collect()
     };
@@ -94,9 +99,10 @@ fn load(
         model: file.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned()),
         runtime: format!("OpenVINO {}", library.version),
         device: device.to_string(),
+        precision: used,
         inputs: ports(model.inputs().map_err(fail)?),
         outputs: ports(model.outputs().map_err(fail)?),
     };
     description.check(file)?;
-    Ok(Arc::new(network::OpenVinoNetwork::new(model, description, name)))
+    Ok(Arc::new(network::OpenVinoNetwork::new(model, description, name, precision)))
 }

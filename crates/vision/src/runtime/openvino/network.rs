@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    runtime::{Description, Network, Tensor},
+    runtime::{Description, Network, Precision, Tensor},
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -26,6 +26,7 @@ pub(super) struct OpenVinoNetwork {
     description: Description,
     /// OpenVINO's name of the device.
     device: String,
+    precision: Precision,
     model: Mutex<Model>,
     /// Last used first.
     shapes: Mutex<Vec<Arc<Ready>>>,
@@ -55,10 +56,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl OpenVinoNetwork {
-    pub(super) fn new(model: Model, description: Description, device: &str) -> Self {
+    pub(super) fn new(model: Model, description: Description, device: &str, precision: Precision) -> Self {
         Self {
             description,
             device: device.to_owned(),
+            precision,
             model: Mutex::new(model),
             // Never grows while running.
             shapes: Mutex::new(Vec::with_capacity(MOST_SHAPES)),
@@ -97,7 +99,7 @@ impl OpenVinoNetwork {
         model.reshape(shape)?;
         let mut library = library::open().map_err(|_| "the library is gone")?;
         let network = library
-            .with(|library| library.core.compile(model, &self.device))
+            .with(|library| library.core(self.precision)?.compile(model, &self.device))
             .ok_or("the library is gone")??;
         let request = network.request()?;
         let outputs = model.outputs()?;
