@@ -96,12 +96,12 @@ pub(super) const EMOTION_HALF_LIFE: Duration = Duration::from_secs(1);
 // --- Minors (PRIVACY.md row 6) -----------------------------------------------------------------------------------------------
 
 /// Least age estimate of a viewer who declared being an adult: the mean over the track of each look's least over the networks.
-/// Of those under 20 pass with one look: 18 % with `age-gender` alone (MODELS), 13.7 % [9.8, 18.7] with both networks (Lab),
-/// and 69 / 87 / 99 % of those of 20-29 / 30-39 / 40 and over.
+/// Of those under 20 pass with one look: 18 % with `age-gender` alone (MODELS), 10.2 % [6.8, 15.1] with both networks
+/// (`facialads eval faces`), and 72 / 88 / 99 % of those of 20-29 / 30-39 / 40 and over.
 pub(super) const DECLARED_AGE: f32 = 21.0;
 /// Least age estimate in every careful crop of every network without the declaration. Of those under 20 pass: 1.5 % with
-/// `age-gender` alone (MODELS), 3 of 227 with both networks (Lab; 1.3 % [0.5, 3.8]), and 10 / 29 / 83 % of those of 20-29 / 30-39
-/// / 40 and over.
+/// `age-gender` alone (MODELS), 2 of 206 with both networks (`facialads eval faces`; 1.0 % [0.3, 3.5]), and 9 / 36 % of those of
+/// 20-29 / 30-39.
 pub(super) const UNDECLARED_AGE: f32 = 30.0;
 /// How long nobody in the zone is targeted after the face left.
 pub(super) const HOLD: Duration = Duration::from_secs(30);
