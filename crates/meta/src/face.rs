@@ -135,7 +135,9 @@ pub struct Attention {
     pub facing: Option<f64>,
     /// Time since the face came into view.
     pub dwell: gst::ClockTime,
-    /// Degrees, positive to the viewer's right and up, where known.
+    /// Time of that spent facing the screen, where known.
+    pub attention: Option<gst::ClockTime>,
+    /// Degrees, positive to the viewer's own right (the left of the picture) and up, where known.
     pub yaw: Option<f64>,
     pub pitch: Option<f64>,
 }
@@ -349,6 +351,7 @@ impl Attention {
         gst::Structure::builder("attention")
             .field_if_some("facing", self.facing)
             .field("dwell_ms", self.dwell.mseconds())
+            .field_if_some("attention_ms", self.attention.map(gst::ClockTime::mseconds))
             .field_if_some("yaw", self.yaw)
             .field_if_some("pitch", self.pitch)
             .build()
@@ -356,10 +359,14 @@ impl Attention {
 
     fn parse(s: &gst::StructureRef) -> Option<Self> {
         // Saturates just below GST_CLOCK_TIME_NONE, which is no time.
-        let dwell = s.get::<u64>("dwell_ms").ok()?.min(u64::MAX / 1_000_000 - 1);
+        let time = |name: &str| {
+            let ms = s.get::<u64>(name).ok()?.min(u64::MAX / 1_000_000 - 1);
+            Some(gst::ClockTime::from_mseconds(ms))
+        };
         Some(Self {
             facing: s.get("facing").ok(),
-            dwell: gst::ClockTime::from_mseconds(dwell),
+            dwell: time("dwell_ms")?,
+            attention: time("attention_ms"),
             yaw: s.get("yaw").ok(),
             pitch: s.get("pitch").ok(),
         })

@@ -110,5 +110,8 @@ fn attention(attention: &Attention) -> Value {
     let mut object: Map<_, _> =
         known.filter_map(|(name, value)| Some((name.to_owned(), json!(value?)))).collect();
     object.insert("dwell_ms".into(), json!(attention.dwell.mseconds()));
+    if let Some(time) = attention.attention {
+        object.insert("attention_ms".into(), json!(time.mseconds()));
+    }
     Value::Object(object)
 }

@@ -35,6 +35,7 @@ fn viewer(id: i32, x: u32) -> Face {
         attention: Some(Attention {
             facing: None,
             dwell: gst::ClockTime::from_mseconds(1500),
+            attention: None,
             yaw: None,
             pitch: None,
         }),

@@ -35,6 +35,7 @@ fn face() -> Face {
         attention: Some(Attention {
             facing: Some(0.5),
             dwell: gst::ClockTime::from_mseconds(1500),
+            attention: Some(gst::ClockTime::from_mseconds(700)),
             yaw: Some(-3.0),
             pitch: None,
         }),
@@ -120,6 +121,7 @@ fn a_face_has_the_structures_that_dl_streamer_reads() {
     assert_eq!(param("emotion").get::<&str>("label"), Ok("surprised"));
     assert_eq!(param("emotion").get::<i32>("label_id"), Ok(6));
     assert_eq!(param("attention").get::<u64>("dwell_ms"), Ok(1500));
+    assert_eq!(param("attention").get::<u64>("attention_ms"), Ok(700));
     assert_eq!(param("attention").get::<f64>("yaw"), Ok(-3.0));
     assert!(!param("attention").has_field("pitch"), "what is not known is left out");
 }
@@ -369,7 +371,7 @@ fn json_has_the_fields_of_gvametaconvert() {
                 },
                 "gender": { "label": "female", "label_id": 0, "model": { "name": "age-gender" }, "confidence": 0.9 },
                 "emotion": { "label": "surprised", "label_id": 6, "model": { "name": "expression" }, "confidence": 0.6 },
-                "attention": { "facing": 0.5, "dwell_ms": 1500, "yaw": -3.0 }
+                "attention": { "facing": 0.5, "dwell_ms": 1500, "attention_ms": 700, "yaw": -3.0 }
             },
             {
                 "x": 32, "y": 24, "w": 64, "h": 48, "id": 8, "roi_type": "face",
@@ -401,7 +403,7 @@ fn json_of_a_buffer_is_what_gvametaconvert_writes() {
     let value = json::of_buffer(buffer, 640, 480, Some(gst::ClockTime::from_mseconds(40))).unwrap();
     let expected = [
         r#"{"objects":[{"age":{"confidence":0.5,"high":39.0,"label":"34","label_id":34,"low":28.0,"#,
-        r#""model":{"name":"age-gender"},"years":33.6},"attention":{"dwell_ms":1500,"facing":0.5,"yaw":-3.0},"#,
+        r#""model":{"name":"age-gender"},"years":33.6},"attention":{"attention_ms":700,"dwell_ms":1500,"facing":0.5,"yaw":-3.0},"#,
         r#""detection":{"bounding_box":{"x_max":0.15,"x_min":0.05,"y_max":0.15,"y_min":0.05},"#,
         r#""confidence":0.75,"label":"face","label_id":0},"#,
         r#""emotion":{"confidence":0.6,"label":"surprised","label_id":6,"model":{"name":"expression"}},"#,

@@ -66,7 +66,13 @@ fn describe(buffer: &mut gst::BufferRef) {
         age: Some(Age { years: YEARS, low: 40.0, high: 50.0, confidence: 0.5, model: MODEL.into() }),
         gender: Some(Label { value: Gender::Female, confidence: 0.5, model: MODEL.into() }),
         emotion: Some(Label { value: Emotion::Disgusted, confidence: 0.5, model: MODEL.into() }),
-        attention: Some(Attention { facing: None, dwell: gst::ClockTime::SECOND, yaw: None, pitch: None }),
+        attention: Some(Attention {
+            facing: None,
+            dwell: gst::ClockTime::SECOND,
+            attention: None,
+            yaw: None,
+            pitch: None,
+        }),
     }
     .attach(buffer, 64, 48);
     Audience { epoch: 1, faces: 1, targeting: Targeting::PossibleMinor }.attach(buffer);

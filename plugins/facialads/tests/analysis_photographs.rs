@@ -146,9 +146,10 @@ fn a_detector_of_ones_own_is_used_by_its_path() {
         let Some(photograph) = facialads_testkit::media(&name) else { return };
         let seen = show(&photograph, &mine, &ages, "NV12", everybody());
         assert_eq!(seen.len(), FRAMES);
-        for frame in &seen {
+        // A face that the detector is not sure of is told of when it was seen twice.
+        for frame in &seen[1..] {
             assert_eq!(frame.faces.len(), count, "{name}");
-            assert_eq!(ids(&frame.faces), ids(&seen[0].faces), "{name}: tracks are stable");
+            assert_eq!(ids(&frame.faces), ids(&seen[1].faces), "{name}: tracks are stable");
         }
         described += seen[FRAMES - 1].faces.iter().filter(|face| face.gender.is_some()).count();
     }

@@ -9,7 +9,9 @@ use super::HeadPose;
 use std::{fmt, time::Duration};
 
 /// Least attention of a watcher, altogether.
-pub const WATCHED: Duration = Duration::from_millis(500);
+pub const WATCHED: Duration = Duration::from_millis(WATCHED_MS);
+/// The same in milliseconds.
+pub const WATCHED_MS: u64 = 500;
 
 /// A head turned by less than this (degrees, yaw and pitch) begins to face the screen. A screen 1 m wide seen from 1.5 m away
 /// covers 37 degrees, and people look at its edges with their heads turned half way.

@@ -26,7 +26,7 @@ mod tracker;
 mod types;
 
 pub use analyzer::{Allowed, CropRequest, Crops, FaceAnalyzer};
-pub use attention::{Attention, WATCHED};
+pub use attention::{Attention, WATCHED, WATCHED_MS};
 pub use attributes::{AgeGender, Expression, Landmarks};
 pub use describer::age_gender_networks;
 pub use detector::{Detector, DetectorInput};

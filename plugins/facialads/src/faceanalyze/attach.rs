@@ -33,6 +33,10 @@ pub fn face(tracked: TrackedFace, by: &FaceAnalyzer, width: u32, height: u32) ->
             model: by.expression_model().unwrap_or_default().to_owned(),
         }),
         attention: Some(Attention {
+            attention: tracked
+                .attention
+                .facing
+                .and(gst::ClockTime::try_from(tracked.attention.attentive).ok()),
             facing: tracked.attention.facing.map(f64::from),
             dwell: gst::ClockTime::try_from(tracked.attention.dwell).unwrap_or(gst::ClockTime::MAX),
             yaw: tracked.attention.yaw.map(f64::from),

@@ -4,10 +4,13 @@
 //! bands only, and only from three people up. With fewer it says that somebody is there, and no more.
 
 use facialads_meta::{Age, Face, Gender};
+use facialads_vision::face::WATCHED_MS;
 
 pub const NAME: &str = "facialads-audience";
 /// Fewest people about whom anything but their presence is said, and fewest described ones for any band.
 pub const LEAST: usize = 3;
+/// Attention of a watcher.
+const WATCHED: gst::ClockTime = gst::ClockTime::from_mseconds(WATCHED_MS);
 const EVERY: gst::ClockTime = gst::ClockTime::SECOND;
 
 const AGE_UNKNOWN: &str = "age-unknown";
@@ -41,6 +44,14 @@ pub fn structure(faces: &[Face], epoch: u64, now: gst::ClockTime) -> gst::Struct
     };
     let total = count(&|_| true);
     let mut message = message.field("faces", total);
+    let dwells = faces.iter().filter_map(|f| Some(f.attention.as_ref()?.dwell));
+    message = message.field_if_some("mean-dwell-s", mean_seconds(dwells));
+    let looked = || faces.iter().filter_map(|f| f.attention.as_ref()?.attention);
+    if looked().count() >= LEAST {
+        let watchers = u32::try_from(looked().filter(|time| *time >= WATCHED).count()).unwrap_or(u32::MAX);
+        message =
+            message.field("watchers", watchers).field_if_some("mean-attention-s", mean_seconds(looked()));
+    }
     // One described person among strangers must not be told apart either.
     let enough = |known: u32| usize::try_from(known).is_ok_and(|known| known >= LEAST);
     if enough(count(&|f| f.gender.is_some())) {
@@ -57,6 +68,15 @@ pub fn structure(faces: &[Face], epoch: u64, now: gst::ClockTime) -> gst::Struct
         }
     }
     message.build()
+}
+
+/// In whole seconds, so that two messages do not tell how long exactly the one who came between them has been there.
+/// `None`: of fewer than [`LEAST`].
+fn mean_seconds(times: impl Iterator<Item = gst::ClockTime>) -> Option<u64> {
+    let (sum, count) =
+        times.fold((0_u64, 0_u64), |(sum, count), time| (sum.saturating_add(time.mseconds()), count + 1));
+    (usize::try_from(count).is_ok_and(|count| count >= LEAST))
+        .then(|| (sum / count).saturating_add(500) / 1000)
 }
 
 fn band(face: &Face) -> &'static str {
@@ -122,6 +142,33 @@ mod tests {
         let fields: Vec<_> = message.fields().map(|f| f.to_string()).collect();
         assert_eq!(fields, ["running-time", "epoch", "present", "faces"]);
         assert_eq!(message.get("faces"), Ok(3u32));
+    }
+
+    #[test]
+    fn watchers_and_times_are_told_of_three_people_and_more() {
+        gst::init().unwrap();
+        let at = gst::ClockTime::from_mseconds;
+        let looking = |dwell: u64, attention: Option<u64>| Face {
+            attention: Some(facialads_meta::Attention {
+                facing: None,
+                dwell: at(dwell),
+                attention: attention.map(at),
+                yaw: None,
+                pitch: None,
+            }),
+            ..face(None, None)
+        };
+        let mut faces = vec![looking(1000, Some(0)), looking(2000, Some(499)), looking(3600, Some(1500))];
+        let message = structure(&faces, 4, gst::ClockTime::ZERO);
+        assert_eq!((message.get::<u64>("mean-dwell-s"), message.get::<u32>("watchers")), (Ok(2), Ok(1)));
+        assert_eq!(message.get::<u64>("mean-attention-s"), Ok(1));
+        faces[0] = looking(1000, None);
+        let message = structure(&faces, 4, gst::ClockTime::ZERO);
+        assert!(
+            !message.has_field("watchers") && !message.has_field("mean-attention-s"),
+            "known of two only"
+        );
+        assert!(!structure(&faces[..2], 4, gst::ClockTime::ZERO).has_field("mean-dwell-s"));
     }
 
     #[test]

@@ -26,6 +26,8 @@ mod assignment;
 mod axis;
 mod landmarks;
 mod motion;
+#[cfg(test)]
+mod simulation;
 mod track;
 
 pub(super) use track::Track;
@@ -118,9 +120,8 @@ impl Tracker {
         let tracks = self.tracks.iter().zip(expected.iter()).zip(track_taken.iter()).enumerate();
         for (t, ((track, expected), taken)) in tracks {
             // A doubtful detection does not bring back what has been hidden.
-            if *taken
-                || (doubtful && track.missing(now) > SHOWN_MISSING && track.last_seen < self.last_update)
-            {
+            let hidden = track.missing(now) > SHOWN_MISSING && track.last_seen < self.last_update;
+            if *taken || (doubtful && (hidden || !track.is_established())) {
                 continue;
             }
             let found = detections.iter().zip(measured.iter()).zip(detection_taken.iter()).enumerate();

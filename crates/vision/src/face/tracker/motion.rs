@@ -8,7 +8,9 @@ use crate::Rect;
 /// box is ten times as large as the face. A face is 0.2 m high and a walker passes 5 to 7 of them a second; the noise allows
 /// for a change of that speed by one face a second within half a second, and was chosen on the clips of
 /// `tests/tracking.rs` (docs/benchmarks.md, "Tracking").
-pub(super) const CENTRE: Motion = Motion { memory: 4.0, noise: 0.6, first_velocity: 3.0, measurement: 0.05 };
+const ACROSS: Motion = Motion { memory: 4.0, noise: 0.6, first_velocity: 2.0, measurement: 0.05 };
+/// Upright people walk across the picture, or towards the camera, and move little up and down.
+const DOWN: Motion = Motion { memory: 4.0, noise: 0.4, first_velocity: 0.7, measurement: 0.05 };
 /// Logarithm of the height: people come nearer by half in a second at most.
 pub(super) const SIZE: Motion = Motion { memory: 1.0, noise: 0.25, first_velocity: 0.3, measurement: 0.06 };
 /// Logarithm of width over height, which changes as the head turns.
@@ -53,8 +55,8 @@ impl Moving {
     pub(super) fn new(bounds: &Rect) -> Self {
         let at = Measured::of(bounds);
         Self {
-            x: Axis::new(at.x, &CENTRE, at.width),
-            y: Axis::new(at.y, &CENTRE, at.height),
+            x: Axis::new(at.x, &ACROSS, at.width),
+            y: Axis::new(at.y, &DOWN, at.height),
             size: Axis::new(at.size, &SIZE, 1.0),
             shape: Axis::new(at.shape, &SHAPE, 1.0),
         }
@@ -72,8 +74,8 @@ impl Moving {
     pub(super) fn predicted(&self, dt: f64) -> Self {
         let (width, height) = (self.width(), self.height());
         let mut next = Self {
-            x: self.x.predicted(&CENTRE, width, dt),
-            y: self.y.predicted(&CENTRE, height, dt),
+            x: self.x.predicted(&ACROSS, width, dt),
+            y: self.y.predicted(&DOWN, height, dt),
             size: self.size.predicted(&SIZE, 1.0, dt),
             shape: self.shape.predicted(&SHAPE, 1.0, dt),
         };
@@ -92,7 +94,7 @@ impl Moving {
         let height = bounds.height * growth(&self.size, &SIZE);
         let width = bounds.width * growth(&self.size, &SIZE) * growth(&self.shape, &SHAPE);
         let (x, y) = bounds.centre();
-        let (x, y) = (x + along(&self.x, &CENTRE), y + along(&self.y, &CENTRE));
+        let (x, y) = (x + along(&self.x, &ACROSS), y + along(&self.y, &DOWN));
         Rect::new(x - width / 2.0, y - height / 2.0, width, height)
     }
 
@@ -101,7 +103,7 @@ impl Moving {
         let size = within_reach(self.size.position_after(&SIZE, dt), self.size.position);
         let shape = within_reach(self.shape.position_after(&SHAPE, dt), self.shape.position);
         let (height, width) = (size.exp(), (size + shape).exp());
-        let (x, y) = (self.x.position_after(&CENTRE, dt), self.y.position_after(&CENTRE, dt));
+        let (x, y) = (self.x.position_after(&ACROSS, dt), self.y.position_after(&DOWN, dt));
         Rect::new((x - width / 2.0) as f32, (y - height / 2.0) as f32, width as f32, height as f32)
     }
 
@@ -128,7 +130,7 @@ impl Moving {
     /// be followed blindly. So what is missing of the expected box counts as uncertainty.
     pub(super) fn deviations(&self, at: &Measured) -> (f64, f64) {
         let one = |expected: f64, seen: f64| {
-            (CENTRE.measurement * expected).hypot(HIDDEN * (expected - seen).max(0.0) / 2.0)
+            (ACROSS.measurement * expected).hypot(HIDDEN * (expected - seen).max(0.0) / 2.0)
         };
         (one(self.width(), at.width), one(self.height(), at.height))
     }

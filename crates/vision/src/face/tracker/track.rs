@@ -15,9 +15,14 @@ use std::time::Duration;
 pub(super) const SHOWN_MISSING: Duration = Duration::from_millis(300);
 /// However rarely detection runs: a face not confirmed for this long is gone.
 const LONGEST: Duration = Duration::from_secs(10);
-/// A face is told of once it was detected this often, or once with a confidence half way from the detector's threshold to 1
-/// (YuNet: 0.85). At an inference interval of 3 the second detection is a face's fourth frame at the latest.
-const CONFIRMING: u32 = 2;
+/// A face is told of once it was detected this often, or twice with this much time between, or once with a confidence half
+/// way from the detector's threshold to 1 (YuNet: 0.85). With 30 frames a second and an inference interval of 3 the second
+/// detection is in a face's sixth frame at the latest, and frontal faces seldom need it.
+const CONFIRMING: u32 = 3;
+const CONFIRMING_TIME: Duration = Duration::from_millis(90);
+
+/// Detections at the threshold that make up for none that was sure.
+const ESTABLISHED: u32 = 8;
 
 /// Without a threshold (minus infinity, for faces found elsewhere) everything is sure.
 fn is_sure(confidence: f32, threshold: f32) -> bool {
@@ -39,6 +44,8 @@ pub(crate) struct Track {
     /// Detections that reached the threshold.
     sightings: u32,
     confirmed: bool,
+    /// Whether it was ever detected with more than a little confidence.
+    sure: bool,
 }
 
 impl Track {
@@ -62,6 +69,7 @@ impl Track {
             last_seen: now,
             sightings: 1,
             confirmed: is_sure(found.confidence, threshold),
+            sure: is_sure(found.confidence, threshold),
         };
         new.look(found, shape, Duration::ZERO);
         new
@@ -87,7 +95,10 @@ impl Track {
         self.last_seen = now;
         if !doubtful {
             self.sightings = self.sightings.saturating_add(1);
-            self.confirmed |= self.sightings >= CONFIRMING || is_sure(found.confidence, threshold);
+            self.sure |= is_sure(found.confidence, threshold);
+            self.confirmed |= self.sure
+                || self.sightings >= CONFIRMING
+                || now.saturating_sub(self.first_seen) >= CONFIRMING_TIME;
         }
         self.landmarks.seen(found.points.as_ref(), &found.bounds, elapsed.as_secs_f64());
         self.look(found, shape, elapsed);
@@ -122,6 +133,10 @@ impl Track {
     }
     pub(super) fn last_bounds(&self) -> Rect {
         self.bounds
+    }
+    /// Whether doubtful detections may continue it: a false alarm mostly has nothing else.
+    pub(super) fn is_established(&self) -> bool {
+        self.sure || self.sightings >= ESTABLISHED
     }
     pub(super) fn is_confirmed(&self) -> bool {
         self.confirmed
