@@ -5,8 +5,11 @@
 
 mod bare;
 mod frames;
+mod job;
+mod peers;
 mod pipeline;
 mod table;
+mod whole_job;
 
 use anyhow::{Context, Result, bail};
 use facialads_consent::{Basis, Policy, Purpose, Purposes, Site, Stamp, Zone, wall_clock};
@@ -39,6 +42,15 @@ pub struct Command {
     /// Compare the provider's results with the CPU's instead of measuring speed
     #[arg(long)]
     check: bool,
+    /// A coded clip with about five faces in 1280x720: also measure the whole job, decoding included
+    #[arg(long, value_name = "FILE")]
+    job: Option<PathBuf>,
+    /// Compare the whole job with the peers that scripts/peers/install.sh has put there
+    #[arg(long, value_name = "DIR", requires = "job")]
+    peers: Option<PathBuf>,
+    /// The RFB-320 network, by name or path, for the comparison with the peers that run it
+    #[arg(long, value_name = "MODEL", default_value = "rfb-320")]
+    rfb320: String,
     /// Write the result there as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -60,6 +72,10 @@ pub fn run(command: Command) -> Result<()> {
     let programme = Frames::decode(&command.programme, command.frames)?;
     let networks = bare::Networks::load(command.precision)?;
     let on = networks.faces.runs_on();
+    let mut rows = measure(&faces, &programme, &networks, &command)?;
+    if let Some(clip) = &command.job {
+        rows.extend(whole_job::measure(clip, &command)?);
+    }
     let report = Report {
         machine: table::machine(),
         runtime: on.runtime.clone(),
@@ -68,7 +84,7 @@ pub fn run(command: Command) -> Result<()> {
         faces: faces.describe(&command.faces),
         programme: programme.describe(&command.programme),
         runs: command.runs,
-        rows: measure(&faces, &programme, &networks, &command)?,
+        rows,
     };
     print!("{report}");
     if let Some(path) = &command.json {

@@ -83,6 +83,14 @@ fn feed(bin: &gst::Pipeline, source: &gst_app::AppSrc, buffers: Vec<gst::Buffer>
         }
     }
     let _ = source.end_of_stream();
+    wait_for_end(bin)
+}
+
+/// Until the stream has ended.
+///
+/// # Errors
+/// An element's error, or ten minutes without an end.
+pub fn wait_for_end(bin: &gst::Pipeline) -> Result<()> {
     let bus = bin.bus().context("no bus")?;
     let wanted = [gst::MessageType::Eos, gst::MessageType::Error];
     let message = bus
