@@ -1,6 +1,7 @@
 //! Conversion of published weights to ONNX.
 
 mod efficientnet;
+mod faceres;
 mod faces;
 mod graph;
 mod onnx;
@@ -30,6 +31,7 @@ pub enum Converter {
     TfjsExpression,
     #[serde(rename = "tfjs-landmarks-68-tiny")]
     TfjsLandmarks68Tiny,
+    TfjsFaceres,
     #[serde(rename = "torch-efficientnet-lite0")]
     TorchEfficientnetLite0,
 }
@@ -60,6 +62,7 @@ impl Converter {
             Self::TfjsAgeGender => tfjs(faces::age_gender),
             Self::TfjsExpression => tfjs(faces::expression),
             Self::TfjsLandmarks68Tiny => tfjs(faces::landmarks_68_tiny),
+            Self::TfjsFaceres => tfjs(faceres::faceres),
             Self::TorchEfficientnetLite0 => efficientnet::efficientnet_lite0(&torch::read(one()?)?),
         }
     }

@@ -1,5 +1,5 @@
-//! TensorFlow.js weights: a JSON list of names and shapes, and one file with the numbers one after the other, as `f32`
-//! or as bytes with a scale and a minimum.
+//! TensorFlow.js weights: a JSON list of names and shapes, and one file with the numbers one after the other, as `f32`,
+//! as half-precision numbers or as bytes with a scale and a minimum.
 
 use super::{ConvertError, Tensor, Weights, tensor::count};
 use serde::Deserialize;
@@ -21,15 +21,29 @@ struct Entry {
 #[derive(Deserialize)]
 struct Quantisation {
     dtype: String,
-    scale: f64,
-    min: f64,
+    /// Of bytes.
+    scale: Option<f64>,
+    min: Option<f64>,
 }
 
-/// Reads weights from the text of a `…-weights_manifest.json` and the bytes of its one `.bin` file.
+/// A graph model's file, of which only the weights matter here.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct GraphModel {
+    weights_manifest: Vec<Group>,
+}
+
+/// Reads weights from the text of a `…-weights_manifest.json` or a graph model's `.json`, and the bytes of its one `.bin`
+/// file.
 ///
 /// A byte `q` stands for `q * scale + min` in `f32`; whole-number weights are then rounded, as the original does.
 pub fn read(manifest: &[u8], bytes: &[u8]) -> Result<Weights, ConvertError> {
-    let groups: Vec<Group> = serde_json::from_slice(manifest).map_err(ConvertError::Manifest)?;
+    let groups: Vec<Group> = if manifest.trim_ascii_start().starts_with(b"{") {
+        serde_json::from_slice(manifest).map(|model: GraphModel| model.weights_manifest)
+    } else {
+        serde_json::from_slice(manifest)
+    }
+    .map_err(ConvertError::Manifest)?;
     let [group] = groups.as_slice() else {
         return Err(ConvertError::Unsupported(format!("{} groups of weights, expected 1", groups.len())));
     };
@@ -51,10 +65,19 @@ pub fn read(manifest: &[u8], bytes: &[u8]) -> Result<Weights, ConvertError> {
 impl Entry {
     /// Takes this entry's numbers off the front of `rest`.
     fn take(&self, rest: &mut &[u8]) -> Result<Vec<f32>, ConvertError> {
-        let width = match self.quantization.as_ref().map_or(self.dtype.as_str(), |q| q.dtype.as_str()) {
-            "uint8" if self.quantization.is_some() => 1,
-            "float32" if self.quantization.is_none() => 4,
-            other => {
+        let stored = self.quantization.as_ref().map_or(self.dtype.as_str(), |q| q.dtype.as_str());
+        let (width, decode): (usize, Decode) = match (stored, &self.quantization) {
+            ("uint8", Some(Quantisation { scale: Some(scale), min: Some(min), .. })) => {
+                #[expect(clippy::cast_possible_truncation, reason = "the original computes in f32")]
+                let (scale, min) = (*scale as f32, *min as f32);
+                (1, Box::new(move |b| f32::from(b[0]) * scale + min))
+            }
+            ("float16", Some(_)) => (2, Box::new(|b| half(u16::from_le_bytes([b[0], b[1]])))),
+            ("float32", None) => (4, Box::new(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))),
+            // Axes and the like: small numbers, exact in `f32`.
+            #[expect(clippy::cast_precision_loss, reason = "axes and sizes are small")]
+            ("int32", None) => (4, Box::new(|b| i32::from_le_bytes([b[0], b[1], b[2], b[3]]) as f32)),
+            (other, _) => {
                 return Err(ConvertError::Unsupported(format!(
                     "weight \"{}\" is stored as {other}",
                     self.name
@@ -66,18 +89,24 @@ impl Entry {
             .and_then(|length| rest.split_at_checked(length))
             .ok_or_else(|| ConvertError::Truncated { name: self.name.clone(), left: rest.len() })?;
         *rest = tail;
-        Ok(match &self.quantization {
-            Some(q) => self.dequantise(head, q),
-            None => head.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
-        })
+        let real = head.chunks_exact(width).map(decode);
+        Ok(if self.dtype == "int32" { real.map(f32::round_ties_even).collect() } else { real.collect() })
     }
+}
 
-    fn dequantise(&self, bytes: &[u8], q: &Quantisation) -> Vec<f32> {
-        #[expect(clippy::cast_possible_truncation, reason = "the original computes in f32")]
-        let (scale, min) = (q.scale as f32, q.min as f32);
-        let real = bytes.iter().map(|&b| f32::from(b) * scale + min);
-        if self.dtype == "int32" { real.map(f32::round_ties_even).collect() } else { real.collect() }
-    }
+/// From a number's bytes, as many as it has.
+type Decode = Box<dyn Fn(&[u8]) -> f32>;
+
+/// A half-precision number (IEEE 754 binary16), exactly.
+fn half(bits: u16) -> f32 {
+    let (sign, exponent, fraction) = (bits >> 15, bits >> 10 & 0x1f, bits & 0x3ff);
+    let magnitude = match exponent {
+        0 => f32::from(fraction) * 2.0_f32.powi(-24),
+        0x1f if fraction == 0 => f32::INFINITY,
+        0x1f => f32::NAN,
+        _ => (1.0 + f32::from(fraction) / 1024.0) * 2.0_f32.powi(i32::from(exponent) - 15),
+    };
+    if sign == 1 { -magnitude } else { magnitude }
 }
 
 #[cfg(test)]
@@ -96,6 +125,33 @@ mod tests {
         assert_eq!(weights.get("a", 2).unwrap().data(), [-1.0, -0.5, 0.0, 126.5]);
         assert_eq!(weights.vector("b", 1).unwrap().data(), [1.0]);
         assert_eq!(weights.get("c", 0).unwrap().data(), [42.0]);
+    }
+
+    #[test]
+    fn half_precision_numbers_are_exact() {
+        let pairs = [
+            (0x3c00, 1.0),
+            (0xc000, -2.0),
+            (0x3555, 0.333_251_95),
+            (0x7bff, 65504.0),
+            (0x0001, 5.960_464_5e-8),
+        ];
+        for (bits, value) in pairs {
+            assert_eq!(half(bits), value);
+        }
+        assert!(half(0x7c00).is_infinite() && half(0x7e00).is_nan() && half(0x8000).is_sign_negative());
+    }
+
+    #[test]
+    fn a_graph_models_file_has_the_list_inside_it() {
+        let list = r#"[{"paths":["w.bin"],"weights":[
+            {"name":"h","shape":[2],"dtype":"float32","quantization":{"dtype":"float16","original_dtype":"float32"}},
+            {"name":"axes","shape":[2],"dtype":"int32"}]}]"#;
+        let model = format!(r#"{{"format":"graph-model","modelTopology":{{}},"weightsManifest":{list}}}"#);
+        let bytes = [0, 0x3c, 0, 0xc0, 1, 0, 0, 0, 2, 0, 0, 0];
+        let weights = read(model.as_bytes(), &bytes).unwrap();
+        assert_eq!(weights.get("h", 1).unwrap().data(), [1.0, -2.0]);
+        assert_eq!(weights.get("axes", 1).unwrap().data(), [1.0, 2.0]);
     }
 
     #[test]
