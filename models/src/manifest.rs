@@ -307,7 +307,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_manifest_names_the_eight_models_and_their_cards() {
+    fn the_manifest_names_the_models_and_their_cards() {
         let manifest = manifest().unwrap();
         let names: Vec<&str> = manifest.models.iter().map(|m| m.name.as_str()).collect();
         let expected = [
@@ -316,6 +316,7 @@ mod tests {
             "tiny-face",
             "rfb-320",
             "age-gender",
+            "faceres",
             "expression",
             "landmarks-68-tiny",
             "efficientnet-lite0",

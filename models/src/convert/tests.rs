@@ -36,6 +36,7 @@ fn conversion_gives_the_files_in_the_manifest_with_the_published_number_of_param
         ("ssd-mobilenet-v1", 5_550_996),
         ("tiny-face", 193_325),
         ("age-gender", 421_735),
+        ("faceres", 3_484_447),
         ("expression", 323_691),
         ("landmarks-68-tiny", 77_228),
         ("efficientnet-lite0", 4_631_070),
