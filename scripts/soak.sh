@@ -4,6 +4,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ulimit -c 0
+# First face analysis alone, as fast as it goes, on FACIALADS_SOAK_FRAMES (200,000) frames of people who come and go; its figures
+# are in out/soak/analysis.json.
+mkdir -p out/soak
+FACIALADS_SOAK_FRAMES=${FACIALADS_SOAK_FRAMES:-200000} FACIALADS_SOAK_JSON=$PWD/out/soak/analysis.json \
+    cargo test --release -p gst-plugin-facialads --test analysis_soak -- --nocapture
 minutes=${SOAK_MINUTES:-60}
 out=$PWD/out/soak
 mkdir -p "$out"
