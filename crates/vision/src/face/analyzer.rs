@@ -146,10 +146,10 @@ impl FaceAnalyzer {
         notes.extend_from_slice(describer.notes());
         Ok(Self {
             detector,
+            gender_threshold: describer.gender_threshold(options),
             describer,
             notes,
             reclassify_interval: AtomicU64::new(nanoseconds(options.reclassify_interval)),
-            gender_threshold: options.gender_threshold,
             emotion_threshold: options.emotion_threshold,
             people: Mutex::new(People::new(Ids::new(options.seed), options.max_missing)),
             looked: Mutex::default(),

@@ -104,6 +104,11 @@ impl Describer {
         })
     }
 
+    /// Least probability of a gender that is told.
+    pub(super) fn gender_threshold(&self, options: &FaceOptions) -> f32 {
+        options.gender_threshold.unwrap_or(self.calibration.gender_threshold)
+    }
+
     pub(super) fn notes(&self) -> &[String] {
         &self.notes
     }

@@ -25,9 +25,9 @@ pub struct FaceOptions {
     /// How long a face may go undetected before its track ends. Told of it is for 300 ms of that; for the number of people
     /// in the zone, which consent is held against, it counts all the time.
     pub max_missing: Duration,
-    /// Least probability of a gender that is told; below it is [`super::Gender::Unknown`]. 0.85: of 515 adults of FairFace
-    /// 97.6 % right [96.0, 99.2] with 72.5 % kept.
-    pub gender_threshold: f32,
+    /// Least probability of a gender that is told; below it is [`super::Gender::Unknown`]. `None`: the one measured for the
+    /// networks, from which on at least 95 % are right.
+    pub gender_threshold: Option<f32>,
     /// The same for emotion. 0.6 after the temperature: 78-82 % right on 27-33 % of faces.
     pub emotion_threshold: f32,
     /// Makes track ids repeatable, for tests.
@@ -46,7 +46,7 @@ impl Default for FaceOptions {
             detector_size: None,
             reclassify_interval: Duration::from_millis(500),
             max_missing: Duration::from_millis(2500),
-            gender_threshold: 0.85,
+            gender_threshold: None,
             emotion_threshold: 0.6,
             seed: None,
         }

@@ -64,15 +64,21 @@ impl Stills {
     /// As [`super::FaceAnalyzer::new`].
     pub fn new(options: &FaceOptions) -> Result<Self> {
         let detector = Detector::load(options.detector.as_deref(), options.threshold, &options.load)?;
+        let describer = Describer::load(options)?;
         Ok(Self {
             detector: match options.detector_size {
                 Some(side) => detector.sized(side)?,
                 None => detector,
             },
-            describer: Describer::load(options)?,
-            gender_threshold: options.gender_threshold,
+            gender_threshold: describer.gender_threshold(options),
+            describer,
             emotion_threshold: options.emotion_threshold,
         })
+    }
+
+    /// Least probability of a gender that is told.
+    pub fn gender_threshold(&self) -> f32 {
+        self.gender_threshold
     }
 
     /// The faces in pixels of the frame, most confident first.

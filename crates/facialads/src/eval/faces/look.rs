@@ -20,6 +20,8 @@ pub struct Looked {
     pub rejected: u64,
     /// Pictures on which several faces were found.
     pub several: u64,
+    /// Least probability of a gender that is told.
+    pub gender_threshold: f32,
 }
 
 enum Outcome {
@@ -31,7 +33,7 @@ enum Outcome {
 pub fn all(faces: Vec<Labelled>, options: &FaceOptions) -> Result<Looked> {
     let stills = Stills::new(options)?;
     let with_emotion = options.expression.is_some();
-    let mut looked = Looked::default();
+    let mut looked = Looked { gender_threshold: stills.gender_threshold(), ..Looked::default() };
     let mut progress = Progress::new(Some(faces.len()));
     for truth in faces {
         progress.step();

@@ -76,10 +76,7 @@ pub fn run(command: &Command) -> Result<()> {
         );
     }
     let mut options = command.networks.options(command.seed)?;
-    let thresholds = report::Thresholds {
-        gender: f64::from(options.gender_threshold),
-        emotion: f64::from(options.emotion_threshold),
-    };
+    let emotion = f64::from(options.emotion_threshold);
     // The likeliest emotion is wanted whatever its probability; the threshold is applied in the report.
     options.emotion_threshold = 0.0;
     if faces.iter().all(|face| face.emotion.is_none()) {
@@ -87,6 +84,7 @@ pub fn run(command: &Command) -> Result<()> {
     }
     let system = command.networks.system(&options);
     let looked = look::all(faces, &options)?;
+    let thresholds = report::Thresholds { gender: f64::from(looked.gender_threshold), emotion };
     let mut report = FacesReport::new(&looked, &thresholds, command.seed);
     report.counts.bad_rows = labels.bad.len() as u64;
     report.counts.left_out = left_out as u64;
