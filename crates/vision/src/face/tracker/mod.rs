@@ -18,8 +18,8 @@
 //!
 //! # Why not a crate
 //! `similari` 0.26.2 has SORT and a visual tracker, but brings 108 other crates with it (nalgebra, geo, rayon, and pyo3 also with
-//! its default features off), counts time in frames and not in seconds, and keeps a thread pool per tracker. What is needed
-//! of it are the few hundred lines here.
+//! its default features off), counts time in frames and not in seconds, and keeps threads of its own. Its speed was not measured:
+//! what is needed of it are the few hundred lines here.
 
 mod affinity;
 mod assignment;

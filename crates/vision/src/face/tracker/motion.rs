@@ -6,8 +6,8 @@ use crate::Rect;
 /// The centre, in units of the box's width or height: at another distance from the camera the same person moves as many
 /// faces a second. ByteTrack's noises (measurement 1/20 of the height, velocity 1/160 of it a frame) are a pedestrian's, whose
 /// box is ten times as large as the face. A face is 0.2 m high and a walker passes 5 to 7 of them a second; the noise allows
-/// for a change of that speed by one face a second within half a second, and was chosen on the clips of
-/// `tests/tracking.rs` (docs/benchmarks.md, "Tracking").
+/// for a change of that speed by half a face a second within half a second, and was chosen on the clips of `tests/tracking.rs`
+/// and the walks of `simulation.rs` (docs/benchmarks.md, "Tracking").
 const ACROSS: Motion = Motion { memory: 4.0, noise: 0.6, first_velocity: 2.0, measurement: 0.05 };
 /// Upright people walk across the picture, or towards the camera, and move little up and down.
 const DOWN: Motion = Motion { memory: 4.0, noise: 0.4, first_velocity: 0.7, measurement: 0.05 };
