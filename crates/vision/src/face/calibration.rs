@@ -69,8 +69,10 @@ const JOINED: Calibration = Calibration {
     age: AgeFit {
         weights: [0.3272, 0.6728],
         map: &[(0.0, 0.08), (30.0, 31.35), (50.0, 50.50), (100.0, 99.02)],
-        deviation: &[(0.0, 5.16), (80.0, 10.58)],
-        widening: 1.1,
+        // 0.9 times the fit's (5.16 and 10.58): the fit saw all faces, and those seen badly are thrown away here. On the even faces
+        // that are left age groups are then as likely as they are said to be, and the interval holds what it claims.
+        deviation: &[(0.0, 4.65), (80.0, 9.52)],
+        widening: 1.18,
     },
     gender_threshold: 0.8,
 };
