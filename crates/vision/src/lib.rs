@@ -22,6 +22,7 @@ pub mod geometry;
 mod model;
 mod pool;
 pub mod preprocess;
+pub mod process;
 mod runs;
 pub mod runtime;
 pub mod spec;
@@ -31,7 +32,8 @@ pub use error::Error;
 pub use face::{Allowed, FaceAnalyzer, FaceOptions, TrackedFace, Verdict};
 pub use frame::{ColorModel, Component, Frame, Matrix, Range};
 pub use geometry::Rect;
-pub use runtime::{Device, inference_calls};
+pub use process::process;
+pub use runtime::{Device, inference_calls, inference_time};
 pub use spec::{ModelSpec, find, models_dir};
 pub use subject::{SubjectClassifier, SubjectOptions, SubjectReading};
 

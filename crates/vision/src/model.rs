@@ -88,8 +88,7 @@ impl Model {
         size: (usize, usize),
         runs: &mut Runs,
     ) -> Result<()> {
-        runtime::count_on_people();
-        self.run(pictures, size, runs)
+        runtime::count_on_people(|| self.run(pictures, size, runs))
     }
 
     /// Runs a network on the programme. See [`Model::run`].

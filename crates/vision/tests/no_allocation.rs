@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
+mod counting;
 
 use common::{
     nets::{LARGE, Nets},
@@ -15,45 +16,13 @@ use facialads_vision::{
     runtime::LoadOptions,
     spec::{Channels, Fit, InputSpec, Layout, Resize},
 };
-use std::{
-    alloc::{GlobalAlloc, Layout as Memory, System},
-    cell::Cell,
-};
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-// SAFETY: everything is handed on to the system's allocator as it is; counting allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, memory: Memory) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: as of this function.
-        unsafe { System.alloc(memory) }
-    }
-    unsafe fn dealloc(&self, at: *mut u8, memory: Memory) {
-        // SAFETY: as of this function.
-        unsafe { System.dealloc(at, memory) }
-    }
-    unsafe fn realloc(&self, at: *mut u8, memory: Memory, size: usize) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: as of this function.
-        unsafe { System.realloc(at, memory, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
 /// What `run` allocates the second and third time.
 fn allocations(mut run: impl FnMut()) -> usize {
     run();
-    let before = ALLOCATIONS.get();
+    let before = counting::allocations();
     run();
     run();
-    ALLOCATIONS.get() - before
+    counting::allocations() - before
 }
 
 fn input(side: u32, fit: Fit, resize: Resize, layout: Layout) -> InputSpec {

@@ -1,41 +1,13 @@
-//! Once warm, a run of a network takes nothing from the heap. Alone in its process, because every allocation is counted.
+//! Once warm, a run of a network takes nothing from the heap. Alone in its process, because allocations are counted.
 #![allow(clippy::unwrap_used, clippy::panic)]
+
+mod counting;
 
 use facialads_vision::{
     Device,
     runtime::{LoadOptions, PatternRun, library_version, openvino_info},
     spec::models_dir,
 };
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    sync::atomic::{AtomicU64, Ordering},
-};
-
-struct Counting;
-
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-// SAFETY: everything is passed on to the system's allocator as it is.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::SeqCst);
-        // SAFETY: as the caller promises.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, start: *mut u8, layout: Layout) {
-        // SAFETY: as the caller promises.
-        unsafe { System.dealloc(start, layout) }
-    }
-    unsafe fn realloc(&self, start: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::SeqCst);
-        // SAFETY: as the caller promises.
-        unsafe { System.realloc(start, layout, size) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
-
 #[test]
 fn a_warm_run_allocates_nothing() {
     let openvino = openvino_info().map(drop);
@@ -59,9 +31,9 @@ fn a_warm_run_allocates_nothing() {
             let options = LoadOptions { device: device.parse::<Device>().unwrap(), ..LoadOptions::default() };
             let mut run = PatternRun::load(&options, &file, side, pictures).unwrap();
             assert!((0..2).all(|_| run.run().is_ok()));
-            let before = ALLOCATIONS.load(Ordering::SeqCst);
+            let before = counting::allocations();
             let ran = (0..3).all(|_| run.run().is_ok());
-            let allocated = ALLOCATIONS.load(Ordering::SeqCst) - before;
+            let allocated = counting::allocations() - before;
             assert!(ran);
             assert_eq!(allocated, 0, "{model} on {device}");
         }

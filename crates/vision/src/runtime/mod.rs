@@ -12,7 +12,7 @@ mod registry;
 mod tensor;
 
 pub(crate) use counter::count_on_people;
-pub use counter::inference_calls;
+pub use counter::{inference_calls, inference_time};
 pub use device::Device;
 pub use onnx::{library_candidates, library_providers, library_version};
 pub use openvino::{OpenVinoInfo, openvino_candidates, openvino_info};

@@ -7,25 +7,17 @@ use super::{
     upstream::{Cadence, DetectorSource},
 };
 use crate::analysis::Worker;
-use facialads_consent::{Demographics, Emotion, Measurement, Permit, Stamp, WallClock, Zone, permit};
+use facialads_consent::{Measurement, Permit, Stamp, Zone, permit, wall_clock};
 use facialads_vision::{
     Error, FaceAnalyzer, FaceOptions, Frame,
-    face::{Allowed, CropRequest, Crops, DetectorInput, Observation},
+    face::{CropRequest, Crops, DetectorInput, Observation},
+    process::{Memory, Permits, Terms, Took, describe, process},
     runtime::LoadOptions,
 };
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-
-/// What is asked of one frame.
-pub struct Look<'a> {
-    pub stamp: &'a Stamp,
-    /// Running time of the frame.
-    pub now: Duration,
-    /// Wall clock, against which consent is held.
-    pub wall: WallClock,
-}
 
 pub struct Engine {
     analyzer: Arc<FaceAnalyzer>,
@@ -37,23 +29,7 @@ pub struct Engine {
     /// Where faces are found upstream: how often it looks.
     upstream: Option<Cadence>,
     emotion: bool,
-}
-
-/// Permits to describe the people on one frame, as far as they are given.
-pub struct Permits {
-    demographics: Option<Permit<Demographics>>,
-    emotion: Option<Permit<Emotion>>,
-    adult: bool,
-}
-
-impl Permits {
-    pub fn allowed(&self) -> Allowed<'_> {
-        Allowed {
-            demographics: self.demographics.as_ref(),
-            emotion: self.emotion.as_ref(),
-            adult_declared: self.adult,
-        }
-    }
+    memory: Memory,
 }
 
 /// What is to be done with a frame, decided before it is mapped.
@@ -90,11 +66,17 @@ impl Engine {
             since: u32::MAX,
             upstream: (settings.detector == DetectorSource::Upstream).then(Cadence::default),
             emotion: settings.emotion,
+            memory: Memory::default(),
         })
     }
 
     pub fn analyzer(&self) -> &Arc<FaceAnalyzer> {
         &self.analyzer
+    }
+
+    /// What is asked of the frame with this stamp, now.
+    pub fn terms<'a>(&self, stamp: &'a Stamp, now: gst::ClockTime) -> Terms<'a> {
+        Terms { stamp, now: now.into(), wall: wall_clock(), emotion: self.emotion }
     }
 
     /// Frames last this long from here on: the reclassify interval is counted in them.
@@ -127,68 +109,80 @@ impl Engine {
     }
 
     /// Follows the faces that upstream has found in this frame. Runs no network, so it is done here and now.
-    pub fn observe(&mut self, found: &[Observation], look: &Look, stats: &mut Stats) -> Result<(), Error> {
+    pub fn observe(&mut self, found: &[Observation], terms: &Terms, stats: &mut Stats) -> Result<(), Error> {
         let looked = self.upstream.as_mut().is_some_and(|cadence| cadence.looked(!found.is_empty()));
-        let Some(permit) = looked.then(|| permit(Some(look.stamp), 0, look.wall).ok()).flatten() else {
+        let Some(permit) = looked.then(|| permit(Some(terms.stamp), 0, terms.wall).ok()).flatten() else {
             return Ok(());
         };
         let begun = Instant::now();
-        let result = self.analyzer.observe(&permit, found, look.stamp.zone, look.now).map(drop);
+        let result = self.analyzer.observe(&permit, found, terms.stamp.zone, terms.now).map(drop);
         let took = begun.elapsed();
         stats.analysed += 1;
         account(Done { detection: Some(took), description: None, latency: took, result }, stats)
     }
 
     /// Counts a frame that carries consent, and decides what to do with it. `None`: it need not be mapped.
-    pub fn plan(&mut self, look: &Look, stats: &mut Stats) -> Option<Plan> {
+    pub fn plan(&mut self, terms: &Terms, stats: &mut Stats) -> Option<Plan> {
         self.since = self.since.saturating_add(1);
         let detect = self.upstream.is_none() && self.since >= self.inference_interval;
         if self.worker.as_ref().is_some_and(|worker| !worker.is_free()) {
             stats.skipped += u64::from(detect);
             return None;
         }
-        let permits = self.permits(look);
+        let permits = Permits::of(&self.analyzer, terms);
         // In step, faces are found first and asked for afterwards.
         let describe = if detect && self.worker.is_none() {
             Vec::new()
         } else {
-            self.analyzer.crops_due(&permits.allowed(), look.now)
+            self.analyzer.crops_due(&permits.allowed(), terms.now)
         };
         (detect || !describe.is_empty()).then_some(Plan { detect, describe, permits })
     }
 
     /// Looks at a frame as planned: in step with the stream waits for the result, beside it does not.
-    pub fn look(&mut self, frame: &Frame, plan: Plan, look: &Look, stats: &mut Stats) -> Result<(), Error> {
-        let detect = if plan.detect { self.small_picture(frame, look) } else { None };
+    pub fn look(&mut self, frame: &Frame, plan: Plan, terms: &Terms, stats: &mut Stats) -> Result<(), Error> {
+        if self.worker.is_none() {
+            return self.look_in_step(frame, &plan, terms, stats);
+        }
+        let detect = if plan.detect { self.small_picture(frame, terms) } else { None };
         stats.analysed += u64::from(detect.is_some());
-        let job = |detect, describe| Job { detect, describe, now: look.now, handed_in: Instant::now() };
-        let Some(worker) = &self.worker else {
-            let (mut requests, mut permits) = (plan.describe, plan.permits);
-            if detect.is_some() {
-                account(work(&self.analyzer, &job(detect, None)), stats)?;
-                permits = self.permits(look);
-                requests = self.analyzer.crops_due(&permits.allowed(), look.now);
-            }
-            let describe = self.crops(frame, &requests).map(|crops| (permits, crops));
-            return account(work(&self.analyzer, &job(None, describe)), stats);
-        };
         let describe = self.crops(frame, &plan.describe).map(|crops| (plan.permits, crops));
         let worth_it = detect.is_some() || describe.is_some();
-        if worth_it && worker.submit(job(detect, describe)).is_err() {
+        let job = Job { detect, describe, now: terms.now, handed_in: Instant::now() };
+        if worth_it && self.worker.as_ref().is_some_and(|worker| worker.submit(job).is_err()) {
             stats.skipped += 1;
         }
         Ok(())
+    }
+
+    fn look_in_step(
+        &mut self,
+        frame: &Frame,
+        plan: &Plan,
+        terms: &Terms,
+        stats: &mut Stats,
+    ) -> Result<(), Error> {
+        let (analyzer, handed_in, mut took) = (&self.analyzer, Instant::now(), Took::default());
+        let result = if plan.detect {
+            self.since = 0;
+            process(analyzer, frame, terms, &mut self.memory, &mut took)
+        } else {
+            describe(analyzer, frame, terms, &plan.permits, &plan.describe, &mut took)
+        };
+        stats.analysed += u64::from(took.detection.is_some());
+        let Took { detection, description } = took;
+        account(Done { detection, description, latency: handed_in.elapsed(), result }, stats)
     }
 
     /// The frame as the detector wants it, if that is allowed.
     fn small_picture(
         &mut self,
         frame: &Frame,
-        look: &Look,
+        terms: &Terms,
     ) -> Option<(Permit<Measurement>, DetectorInput, Zone)> {
-        let permit = permit(Some(look.stamp), 0, look.wall).ok()?;
+        let permit = permit(Some(terms.stamp), 0, terms.wall).ok()?;
         self.since = 0;
-        Some((permit, self.analyzer.shrink(frame), look.stamp.zone))
+        Some((permit, self.analyzer.shrink(frame), terms.stamp.zone))
     }
 
     fn crops(&self, frame: &Frame, requests: &[CropRequest]) -> Option<Crops> {
@@ -196,16 +190,6 @@ impl Engine {
             return None;
         }
         Some(self.analyzer.cut(frame, requests)).filter(|crops| !crops.is_empty())
-    }
-
-    /// The permits to describe the people who are there now.
-    pub fn permits(&self, look: &Look) -> Permits {
-        let faces = self.analyzer.count(look.now);
-        Permits {
-            demographics: permit(Some(look.stamp), faces, look.wall).ok(),
-            emotion: if self.emotion { permit(Some(look.stamp), faces, look.wall).ok() } else { None },
-            adult: look.stamp.adult,
-        }
     }
 
     /// Takes in what the worker has finished. The first failure comes back; counted are all.

@@ -2,13 +2,14 @@
 
 use super::{
     attach,
-    engine::{Engine, Look},
+    engine::Engine,
     imp::{CAT, FaceAnalyze, State, lock},
     summary, upstream,
 };
 use crate::analysis::report::warn;
 use facialads_consent::{Measurement, Permit, Refusal, Site, Stamp, permit, wall_clock};
 use facialads_meta::{Audience, Face, detection, event::Gate, face};
+use facialads_vision::process::Permits;
 use gst::subclass::prelude::*;
 use gst_base::prelude::*;
 use std::time::Instant;
@@ -96,7 +97,7 @@ impl FaceAnalyze {
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
         let begun = Instant::now();
         self.settle_thread(state, engine);
-        let look = Look { stamp, now: now.into(), wall: wall_clock() };
+        let terms = engine.terms(stamp, now);
         // Not the shared ones: `stats` can be read while a network runs.
         let mut stats = lock(&self.stats).clone();
         let mut result = engine.collect(&mut stats).map_err(|e| e.to_string());
@@ -106,12 +107,12 @@ impl FaceAnalyze {
             let (label, threshold) = self.upstream_label_and_threshold();
             let info = reader.info();
             let found = upstream::observations(buffer, &label, threshold, info.width(), info.height());
-            result = result.and(engine.observe(&found, &look, &mut stats).map_err(|e| e.to_string()));
+            result = result.and(engine.observe(&found, &terms, &mut stats).map_err(|e| e.to_string()));
         }
         if let Some(reader) = &mut state.reader
-            && let Some(plan) = engine.plan(&look, &mut stats)
+            && let Some(plan) = engine.plan(&terms, &mut stats)
         {
-            let looked = match reader.look(buffer, |frame| engine.look(frame, plan, &look, &mut stats)) {
+            let looked = match reader.look(buffer, |frame| engine.look(frame, plan, &terms, &mut stats)) {
                 Ok(looked) => looked.map_err(|e| e.to_string()),
                 Err(unreadable) => {
                     stats.errors += 1;
@@ -139,13 +140,13 @@ impl FaceAnalyze {
         now: gst::ClockTime,
     ) {
         let Some(info) = state.reader.as_ref().map(|reader| reader.info().clone()) else { return };
-        let look = Look { stamp, now: now.into(), wall: wall_clock() };
-        let Ok(measurement) = permit::<Measurement>(Some(stamp), 0, look.wall) else { return };
-        let permits = engine.permits(&look);
+        let terms = engine.terms(stamp, now);
+        let Ok(measurement) = permit::<Measurement>(Some(stamp), 0, terms.wall) else { return };
+        let permits = Permits::of(engine.analyzer(), &terms);
         let analyzer = engine.analyzer();
-        let tracked = analyzer.faces(&measurement, &permits.allowed(), look.now);
-        let personal = permit(Some(stamp), analyzer.count(look.now), look.wall).ok();
-        let verdict = analyzer.targeting(personal.as_ref(), stamp.adult, look.now);
+        let tracked = analyzer.faces(&measurement, &permits.allowed(), terms.now);
+        let personal = permit(Some(stamp), analyzer.count(terms.now), terms.wall).ok();
+        let verdict = analyzer.targeting(personal.as_ref(), stamp.adult, terms.now);
         let (width, height) = (info.width(), info.height());
         let faces: Vec<Face> =
             tracked.into_iter().map(|face| attach::face(face, analyzer, width, height)).collect();
