@@ -15,7 +15,7 @@ use anyhow::{Context, Result, bail};
 use facialads_consent::{Basis, Policy, Purpose, Purposes, Site, Stamp, Zone, wall_clock};
 use facialads_vision::runtime::Precision;
 use frames::Frames;
-use std::path::PathBuf;
+use std::{cell::Cell, path::PathBuf};
 use table::{Report, Row};
 
 /// Measures each element against bare inference, or against `identity`, on the same frames.
@@ -108,13 +108,25 @@ fn measure(
     let with = |element: &str| format!("{element} precision={}", command.precision);
     let store = pipeline::consent_store()?;
     let gate = format!("consentgate screen=bench store={}", store.path().join("consent.db").display());
+    let in_networks = Cell::new(std::time::Duration::ZERO);
     let pairs: Vec<(&str, u32, Measure, &str, Measure)> = vec![
         (
             "faceanalyze",
             faces.count(),
             Box::new(|| pipeline::analyse(faces, &with(pipeline::FACES), Some(&consent()), "analysed")),
             "detection and description",
-            Box::new(|| analyzer.all(faces, &consent())),
+            Box::new(|| analyzer.all(faces, &consent()).map(|(took, _)| took)),
+        ),
+        (
+            "vision::process",
+            faces.count(),
+            Box::new(|| {
+                let (took, of_networks) = analyzer.all(faces, &consent())?;
+                in_networks.set(of_networks);
+                Ok(took)
+            }),
+            "the networks in that run",
+            Box::new(|| Ok(in_networks.get())),
         ),
         (
             "faceanalyze inference-interval=3",
@@ -153,7 +165,7 @@ fn measure(
         ),
     ];
     let (pairs, missing): (Vec<_>, Vec<_>) =
-        pairs.into_iter().partition(|(what, ..)| pipeline::has_element(what));
+        pairs.into_iter().partition(|(what, ..)| what.contains("::") || pipeline::has_element(what));
     for (what, ..) in missing {
         eprintln!("{what}: this plugin has no such element; left out");
     }

@@ -2,10 +2,10 @@
 
 use super::frames::Frames;
 use anyhow::Result;
-use facialads_consent::{Demographics, Permit, Stamp, permit, wall_clock};
+use facialads_consent::{Stamp, permit, wall_clock};
 use facialads_vision::{
-    FaceAnalyzer, FaceOptions, SubjectClassifier, SubjectOptions,
-    face::Allowed,
+    FaceAnalyzer, FaceOptions, SubjectClassifier, SubjectOptions, inference_time,
+    process::{Memory, Terms, Took, process},
     runtime::{Description, LoadOptions, Precision},
 };
 use std::time::{Duration, Instant};
@@ -51,20 +51,16 @@ impl Faces {
         Ok(begun.elapsed())
     }
 
-    /// Finds and describes the faces of every frame.
-    pub fn all(&self, frames: &Frames, stamp: &Stamp) -> Result<Duration> {
+    /// Finds and describes the faces of every frame. Returns how long that took, and how long the networks took of it.
+    pub fn all(&self, frames: &Frames, stamp: &Stamp) -> Result<(Duration, Duration)> {
         self.0.reset();
+        let (mut memory, networks_before) = (Memory::default(), inference_time());
         let begun = Instant::now();
         frames.each(|frame, now| {
-            let Ok(measurement) = permit(Some(stamp), 0, wall_clock()) else { return Ok(()) };
-            let count = self.0.detect(&measurement, &self.0.shrink(frame), stamp.zone, now)?;
-            let demographics: Option<Permit<Demographics>> = permit(Some(stamp), count, wall_clock()).ok();
-            let allowed =
-                Allowed { demographics: demographics.as_ref(), emotion: None, adult_declared: stamp.adult };
-            let due = self.0.crops_due(&allowed, now);
-            self.0.describe(&allowed, &self.0.cut(frame, &due), now)
+            let terms = Terms { stamp, now, wall: wall_clock(), emotion: false };
+            process(&self.0, frame, &terms, &mut memory, &mut Took::default())
         })?;
-        Ok(begun.elapsed())
+        Ok((begun.elapsed(), inference_time().saturating_sub(networks_before)))
     }
 }
 
