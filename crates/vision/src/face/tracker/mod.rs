@@ -49,6 +49,8 @@ pub(super) struct Tracker {
     last_update: Duration,
     ids: Ids,
     max_missing: Duration,
+    /// The part of the picture that was looked at last.
+    within: Rect,
     /// Width over height of the frames, in pixels; `None` until one was seen.
     pub(super) shape: Option<f32>,
     scratch: Scratch,
@@ -72,6 +74,7 @@ impl Tracker {
             last_update: Duration::ZERO,
             ids,
             max_missing,
+            within: Rect::new(0.0, 0.0, 1.0, 1.0),
             shape: None,
             scratch: Scratch::default(),
         }
@@ -92,6 +95,7 @@ impl Tracker {
         self.associate(detections, threshold, false, now);
         self.associate(detections, threshold, true, now);
         self.last_update = now;
+        self.within = *within;
         self.begin_tracks(detections, threshold, now);
     }
 
@@ -160,7 +164,16 @@ impl Tracker {
     /// Faces that may be there at `now`, also hidden ones and such as were seen only once, in no order: the number that
     /// consent is held against.
     pub(super) fn alive(&self, now: Duration) -> impl Iterator<Item = &Track> {
-        self.tracks.iter().filter(move |track| track.is_kept(self.last_update, self.max_missing, now))
+        self.tracks.iter().filter(move |track| {
+            track.is_kept(self.last_update, self.max_missing, now) && !self.has_walked_out(track, now)
+        })
+    }
+
+    /// Whether a face that is not seen any more was on its way out, and must be outside by now: it is not hidden, it has gone.
+    /// Its track is kept, for it may turn back.
+    fn has_walked_out(&self, track: &Track, now: Duration) -> bool {
+        let (x, y) = track.at(now).centre();
+        track.missing(now) > SHOWN_MISSING && !self.within.contains(x, y)
     }
 
     /// Those of [`Tracker::alive`] that are told of: confirmed, and seen at the last detection or very lately.
@@ -205,6 +218,20 @@ mod tests {
     }
     fn face(x: f32, y: f32) -> Observation {
         Observation { bounds: Rect::new(x, y, 0.1, 0.2), confidence: 0.9, points: None }
+    }
+
+    #[test]
+    fn who_walked_out_of_the_picture_counts_no_longer_and_who_is_hidden_does() {
+        let mut tracker = tracker();
+        for step in 0..10_u8 {
+            let leaving = face(0.4 - 0.045 * f32::from(step), 0.3);
+            tracker.update(&[leaving, face(0.7, 0.3)], 0.5, &WHOLE, at(u64::from(step) * 40));
+        }
+        assert_eq!(tracker.alive(at(360)).count(), 2);
+        tracker.update(&[], 0.5, &WHOLE, at(400));
+        tracker.update(&[], 0.5, &WHOLE, at(700));
+        assert_eq!(tracker.alive(at(700)).count(), 1, "one is hidden in the middle of the picture");
+        assert_eq!(tracker.visible(at(700)).count(), 0);
     }
 
     #[test]
