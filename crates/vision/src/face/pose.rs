@@ -6,9 +6,8 @@
 //! iteration towards true perspective: a face is shallow against its distance from a screen's camera.
 //!
 //! The model, in units of half the distance of the eyes, x to the right of the picture (the person's left), y down, z away
-//! from the camera. Across and down it is the median of what YuNet says of the even-numbered files of the labelled
-//! FairFace faces that were turned and leaning by less than 8 degrees, made symmetric: a smile at a camera is the usual
-//! face in front of one. In depth it is the mean of the Basel Face Model (Paysan et al. 2009) at the same five points, as given
+//! from the camera. Across and down it is the median of what YuNet says of the labelled FairFace faces that were turned and
+//! leaning by less than 8 degrees, made symmetric: a smile at a camera is the usual face in front of one. In depth it is the mean of the Basel Face Model (Paysan et al. 2009) at the same five points, as given
 //! with Deng et al. 2019, "Accurate 3D face reconstruction with weakly-supervised learning" (the tip of the nose 42 mm in front
 //! of the corners of the eyes at a pupil distance of 62 mm, the mouth 9 mm).
 //!
