@@ -1,4 +1,4 @@
-//! Without ONNX Runtime. A test program of its own, because the library is opened once in a process.
+//! Without any runtime. A test program of its own, because the library is opened once in a process.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -11,9 +11,12 @@ use looking::{
 };
 
 #[test]
-fn without_onnx_runtime_pictures_pass_and_the_message_says_what_to_do() {
+fn without_a_runtime_pictures_pass_and_the_message_says_what_to_do() {
     // SAFETY: the only test of this program, and no other thread has been started yet that could read the environment.
-    unsafe { std::env::set_var("ORT_DYLIB_PATH", "/nowhere/libonnxruntime.so") };
+    unsafe {
+        std::env::set_var("ORT_DYLIB_PATH", "/nowhere/libonnxruntime.so");
+        std::env::set_var("OPENVINO_LIB_PATH", "/nowhere/libopenvino_c.so");
+    }
     init();
     let nets = Nets::new();
     let element = gst::ElementFactory::make("faceanalyze")
