@@ -13,14 +13,14 @@ pub struct Outcome {
     pub faces: f64,
 }
 
-/// Plays `clip` as fast as it goes through `faceanalyze` with these properties, everything allowed by `stamp`.
+/// Plays up to `frames` frames of `clip` as fast as it goes through `faceanalyze` with these properties, everything allowed by `stamp`.
 ///
 /// # Errors
 /// The clip cannot be decoded, the element fails, or it has looked at no frame.
-pub fn run(clip: &Path, properties: &str, stamp: &Stamp) -> Result<Outcome> {
+pub fn run(clip: &Path, frames: u32, properties: &str, stamp: &Stamp) -> Result<Outcome> {
     let path = clip.canonicalize().with_context(|| format!("cannot read {}", clip.display()))?;
     let line = format!(
-        "uridecodebin name=in ! queue name=decoded max-size-buffers=8 max-size-bytes=0 max-size-time=0 \
+        "uridecodebin name=in ! identity eos-after={frames} ! queue name=decoded max-size-buffers=8 max-size-bytes=0 max-size-time=0 \
          ! faceanalyze name=measured async=false fallback=false {properties} ! fakesink sync=false"
     );
     let pipeline = gst::parse::launch(&line)?;

@@ -14,8 +14,11 @@ use std::path::Path;
 const DEFAULTS: &str = "emotion=true";
 /// Every frame is searched and everybody on it described anew, as `human` does here.
 const EVERY_FRAME: &str = "emotion=true inference-interval=1 reclassify-interval=1";
-/// Frames that `human` gets: it is slow.
+/// Frames for those who describe everybody on every frame, which is slow, and for `human`, which is slower.
+const EVERY_FRAMES: u32 = 100;
 const HUMAN_FRAMES: u32 = 20;
+/// The whole clip.
+const ALL: u32 = i32::MAX as u32;
 
 /// One that takes part.
 struct Contestant<'a> {
@@ -34,17 +37,17 @@ impl<'a> Contestant<'a> {
 pub fn measure(clip: &Path, command: &Command) -> Result<Vec<Row>> {
     let everything = Stamp { purposes: Purposes::all(), ..consent() };
     let counting = Stamp { purposes: [Purpose::Measurement].into_iter().collect(), ..consent() };
-    let ours = |properties: &str, stamp: &Stamp| job::run(clip, properties, stamp);
+    let ours = |frames: u32, properties: &str, stamp: &Stamp| job::run(clip, frames, properties, stamp);
     let peers = command.peers.as_deref().map(Peers::installed).transpose()?;
     let model = peers.as_ref().map(|_| facialads_vision::find(&command.rfb320)).transpose()?;
     let rfb320 =
         format!("model={} inference-interval=1", model.as_deref().unwrap_or(Path::new("")).display());
-    let mut contestants = vec![("faceanalyze", Contestant::new(|| ours(DEFAULTS, &everything)))];
+    let mut contestants = vec![("faceanalyze", Contestant::new(|| ours(ALL, DEFAULTS, &everything)))];
     if let (Some(peers), Some(model)) = (&peers, &model) {
         let human = || peers.human(clip, HUMAN_FRAMES);
-        contestants.push(("every frame", Contestant::new(|| ours(EVERY_FRAME, &everything))));
+        contestants.push(("every frame", Contestant::new(|| ours(EVERY_FRAMES, EVERY_FRAME, &everything))));
         contestants.push(("human", Contestant::new(human)));
-        contestants.push(("RFB-320", Contestant::new(|| ours(&rfb320, &counting))));
+        contestants.push(("RFB-320", Contestant::new(|| ours(ALL, &rfb320, &counting))));
         for runtime in ["openvino", "opencv"] {
             contestants.push((runtime, Contestant::new(move || peers.rfb320(runtime, model, clip))));
         }
