@@ -40,8 +40,11 @@ pub fn measure(clip: &Path, command: &Command) -> Result<Vec<Row>> {
     let ours = |frames: u32, properties: &str, stamp: &Stamp| job::run(clip, frames, properties, stamp);
     let peers = command.peers.as_deref().map(Peers::installed).transpose()?;
     let model = peers.as_ref().map(|_| facialads_vision::find(&command.rfb320)).transpose()?;
-    let rfb320 =
-        format!("model={} inference-interval=1", model.as_deref().unwrap_or(Path::new("")).display());
+    // OpenVINO's own precision, as in Python, where nobody asks for another.
+    let rfb320 = format!(
+        "model={} inference-interval=1 precision=fast",
+        model.as_deref().unwrap_or(Path::new("")).display()
+    );
     let mut contestants = vec![("faceanalyze", Contestant::new(|| ours(ALL, DEFAULTS, &everything)))];
     if let (Some(peers), Some(model)) = (&peers, &model) {
         let human = || peers.human(clip, HUMAN_FRAMES);
