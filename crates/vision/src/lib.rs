@@ -1,6 +1,7 @@
 //! Frame to tensors to faces and subjects: pre-processing, inference, decoding, tracking, fusion.
 //!
-//! Knows nothing of GStreamer: a [`Frame`] borrows the planes of a picture as they lie in memory.
+//! Knows nothing of GStreamer: a [`Frame`] borrows the planes of a picture as they lie in memory, and a [`View`] is a frame
+//! in whichever memory it lies.
 //!
 //! | step | thread | where |
 //! |---|---|---|
@@ -30,7 +31,7 @@ pub mod subject;
 
 pub use error::Error;
 pub use face::{Allowed, FaceAnalyzer, FaceOptions, TrackedFace, Verdict};
-pub use frame::{ColorModel, Component, Frame, Matrix, Range};
+pub use frame::{ColorModel, Component, Frame, Matrix, Range, View};
 pub use geometry::Rect;
 pub use process::process;
 pub use runtime::{Device, inference_calls, inference_time};

@@ -2,7 +2,7 @@
 //! for its results. One that does not wait takes the same steps on two threads, see the table at the top of this crate.
 
 use crate::{
-    FaceAnalyzer, Frame, Result,
+    FaceAnalyzer, Result, View,
     face::{Allowed, CropRequest},
 };
 use facialads_consent::{Demographics, Emotion, Measurement, Permit, Stamp, WallClock, permit};
@@ -58,37 +58,38 @@ pub struct Took {
 #[derive(Default)]
 pub struct Memory(Vec<CropRequest>);
 
-/// Finds the faces on `frame`, follows them, and describes those whose turn it is. Afterwards ask
+/// Finds the faces on `frame` (a [`crate::Frame`] or a [`View`]), follows them, and describes those whose turn it is. Afterwards ask
 /// [`FaceAnalyzer::faces`]. Takes no memory once it has seen a few frames with as many faces. Without consent to measurement
 /// nothing is done.
 ///
 /// # Errors
-/// As [`FaceAnalyzer::detect`] and [`FaceAnalyzer::describe`]. `took` tells of the parts that were done or tried.
-pub fn process(
+/// As [`FaceAnalyzer::shrink_view`], [`FaceAnalyzer::detect`] and [`FaceAnalyzer::describe`]. `took` tells of the parts that were done or tried.
+pub fn process<'a>(
     analyzer: &FaceAnalyzer,
-    frame: &Frame,
+    frame: impl Into<View<'a>>,
     terms: &Terms,
     memory: &mut Memory,
     took: &mut Took,
 ) -> Result<()> {
     let Ok(measurement) = permit::<Measurement>(Some(terms.stamp), 0, terms.wall) else { return Ok(()) };
-    let input = analyzer.shrink(frame);
+    let view = frame.into();
+    let input = analyzer.shrink_view(&view)?;
     let begun = Instant::now();
     let found = analyzer.detect(&measurement, &input, terms.stamp.zone, terms.now);
     took.detection = Some(begun.elapsed());
     found?;
     let permits = Permits::of(analyzer, terms);
     analyzer.crops_due_into(&permits.allowed(), terms.now, &mut memory.0);
-    describe(analyzer, frame, terms, &permits, &memory.0, took)
+    describe(analyzer, view, terms, &permits, &memory.0, took)
 }
 
 /// The second half of [`process`]: cuts the faces in `requests` out of `frame` and describes them under `permits`.
 ///
 /// # Errors
-/// As [`FaceAnalyzer::describe`].
-pub fn describe(
+/// As [`FaceAnalyzer::cut_view`] and [`FaceAnalyzer::describe`].
+pub fn describe<'a>(
     analyzer: &FaceAnalyzer,
-    frame: &Frame,
+    frame: impl Into<View<'a>>,
     terms: &Terms,
     permits: &Permits,
     requests: &[CropRequest],
@@ -97,7 +98,7 @@ pub fn describe(
     if requests.is_empty() {
         return Ok(());
     }
-    let crops = analyzer.cut(frame, requests);
+    let crops = analyzer.cut_view(&frame.into(), requests)?;
     if crops.is_empty() {
         return Ok(());
     }

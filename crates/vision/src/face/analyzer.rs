@@ -10,7 +10,7 @@ use super::{
     quality::{self, Hindrance},
     tracker::Track,
 };
-use crate::{Frame, Rect, Result, decode::Detection, runtime::Description};
+use crate::{Frame, Rect, Result, View, decode::Detection, runtime::Description};
 use facialads_consent::{Demographics, Emotion, Measurement, Permit, Personalisation, Zone};
 use std::{
     fmt,
@@ -201,6 +201,16 @@ impl FaceAnalyzer {
         input
     }
 
+    /// [`FaceAnalyzer::shrink`] of a frame in any memory. Never waits for inference.
+    ///
+    /// # Errors
+    /// The GPU that the frame lies on failed; of a frame in the computer's memory never.
+    pub fn shrink_view(&self, view: &View) -> Result<DetectorInput> {
+        match view {
+            View::Host(frame) => Ok(self.shrink(frame)),
+        }
+    }
+
     /// Worker: finds the faces whose centre lies in `zone` and updates the tracks. Returns how many there are.
     ///
     /// `now`: running time of the frame that `input` was made of. Without a detector ([`FaceOptions::detect`]) the tracks
@@ -364,6 +374,16 @@ impl FaceAnalyzer {
             buffers: self.describer.cut(frame, requests.iter().map(|request| request.wanted(size))),
             generation: requests.first().map_or(0, |request| request.generation),
             pool: self.describer.pool().clone(),
+        }
+    }
+
+    /// [`FaceAnalyzer::cut`] out of a frame in any memory. Never waits for inference.
+    ///
+    /// # Errors
+    /// As [`FaceAnalyzer::shrink_view`].
+    pub fn cut_view(&self, view: &View, requests: &[CropRequest]) -> Result<Crops> {
+        match view {
+            View::Host(frame) => Ok(self.cut(frame, requests)),
         }
     }
 

@@ -1,9 +1,11 @@
 //! A picture as it lies in memory, borrowed.
 
 mod color;
+mod view;
 
 pub use color::{ColorModel, Matrix, Range};
 pub(crate) use color::{Conversion, black};
+pub use view::View;
 
 use crate::{Error, Result};
 

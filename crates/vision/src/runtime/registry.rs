@@ -10,11 +10,11 @@ use std::{
     collections::HashMap,
     path::{Path, PathBuf},
     sync::{Arc, LazyLock, Mutex, PoisonError, Weak},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 /// How to load a network.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct LoadOptions {
     pub device: Device,
     pub precision: Precision,
@@ -22,6 +22,23 @@ pub struct LoadOptions {
     pub fallback: bool,
     /// Elements with the same instance id, model, device and precision share a network; the empty one is an id like any other.
     pub instance: String,
+    /// Most pictures that elements which share the network run together; 1 (and 0): each runs its own.
+    pub batch_size: u32,
+    /// How long the first picture of a batch waits for others.
+    pub batch_timeout: Duration,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Self {
+            device: Device::default(),
+            precision: Precision::default(),
+            fallback: false,
+            instance: String::new(),
+            batch_size: 1,
+            batch_timeout: Duration::from_millis(5),
+        }
+    }
 }
 
 impl LoadOptions {

@@ -5,7 +5,7 @@ mod map;
 mod window;
 
 use crate::{
-    Frame, Result,
+    Frame, Result, View,
     decode::{Outputs, classification::Classification},
     model::Model,
     pool::Pool,
@@ -153,6 +153,16 @@ impl SubjectClassifier {
         let mut picture = self.pictures.take();
         picture.make(frame, &placement, input);
         ClassifierInput { picture, pool: self.pictures.clone() }
+    }
+
+    /// [`SubjectClassifier::shrink`] of a frame in any memory. Never waits for inference.
+    ///
+    /// # Errors
+    /// The GPU that the frame lies on failed; of a frame in the computer's memory never.
+    pub fn shrink_view(&self, view: &View) -> Result<ClassifierInput> {
+        match view {
+            View::Host(frame) => Ok(self.shrink(frame)),
+        }
     }
 
     /// Worker: classifies and adds to the window. `now`: running time of the frame.

@@ -218,6 +218,7 @@ fn options(settings: &Settings) -> Result<FaceOptions, Error> {
             precision: settings.precision.into(),
             fallback: settings.fallback,
             instance: settings.model_instance_id.clone().unwrap_or_default(),
+            ..defaults.load
         },
         threshold: (settings.threshold > 0.0).then_some(settings.threshold),
         detector_size: (settings.detector_size > 0).then_some(settings.detector_size),

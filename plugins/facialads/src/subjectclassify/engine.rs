@@ -182,6 +182,7 @@ fn options(settings: &Settings) -> Result<SubjectOptions, Error> {
             precision: settings.precision.into(),
             fallback: settings.fallback,
             instance: settings.model_instance_id.clone().unwrap_or_default(),
+            ..LoadOptions::default()
         },
         map: name(&settings.map).map(Into::into),
         window: Duration::from_secs_f64(settings.window.clamp(0.0, 3600.0)),
