@@ -26,7 +26,7 @@ pub enum Error {
     #[error("model \"{model}\" failed to run: {problem}")]
     Inference { model: String, problem: String },
     #[error(
-        "\"{0}\" is not a device; known are auto, cpu, cuda, cuda:N, tensorrt, tensorrt:N, openvino, openvino:NAME"
+        "\"{0}\" is not a device; known are auto, cpu, cuda, cuda:N, cuda:GPU-UUID, tensorrt, tensorrt:N, tensorrt:GPU-UUID, openvino, openvino:NAME"
     )]
     UnknownDevice(String),
     #[error("\"{0}\" is not a precision; known are f32, fast")]

@@ -12,7 +12,7 @@ use facialads_testkit::onnx::{FLOAT16, INT8, Net, UINT8};
 use facialads_vision::{
     Device, Error, FaceAnalyzer, FaceOptions, ModelSpec, SubjectClassifier, SubjectOptions,
     face::{AgeGender, Detector},
-    runtime::LoadOptions,
+    runtime::{Card, LoadOptions},
     spec::{find_in, models_dir},
 };
 use std::path::Path;
@@ -276,14 +276,18 @@ fn devices_are_written_as_dl_streamers_users_write_them() {
     for (text, device) in [
         ("", Device::Auto),
         ("CPU", Device::Cpu),
-        ("cuda", Device::Cuda(0)),
-        ("CUDA:1", Device::Cuda(1)),
-        ("TensorRT:2", Device::TensorRt(2)),
+        ("cuda", Device::Cuda(Card::Number(0))),
+        ("CUDA:1", Device::Cuda(Card::Number(1))),
+        ("cuda:gpu-8f3a", Device::Cuda(Card::Uuid("GPU-8f3a".into()))),
+        ("tensorrt:MIG-c6d4/1/0", Device::TensorRt(Card::Uuid("MIG-c6d4/1/0".into()))),
+        ("TensorRT:2", Device::TensorRt(Card::Number(2))),
         ("openvino:npu", Device::OpenVino("NPU".into())),
     ] {
         assert_eq!(text.parse::<Device>().unwrap(), device);
     }
-    for text in ["gpu", "cuda:x", "cpu:1", "openvino:", "cuda:-1"] {
+    for text in
+        ["gpu", "cuda:x", "cpu:1", "openvino:", "cuda:-1", "cuda:", "cuda:GPU-", "cuda:TPU-1", "cuda:GPU-a b"]
+    {
         assert!(text.parse::<Device>().unwrap_err().to_string().contains("known are auto, cpu"));
     }
 }

@@ -4,16 +4,81 @@ use std::{fmt, str::FromStr};
 /// Where a network runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Device {
-    /// The first that works of OpenVINO and ONNX Runtime, both on the CPU.
+    /// The first that works of an NVIDIA GPU, OpenVINO on the CPU and ONNX Runtime on the CPU.
     #[default]
     Auto,
     /// ONNX Runtime on the CPU.
     Cpu,
-    /// An NVIDIA GPU by its number.
-    Cuda(u32),
-    TensorRt(u32),
+    /// ONNX Runtime on an NVIDIA GPU.
+    Cuda(Card),
+    /// TensorRT, through ONNX Runtime, on an NVIDIA GPU.
+    TensorRt(Card),
     /// OpenVINO on one of its devices: CPU, GPU, NPU; "AUTO" leaves it to OpenVINO.
     OpenVino(String),
+}
+
+/// Which NVIDIA GPU.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Card {
+    /// By its number, as CUDA counts: from 0, among those that `CUDA_VISIBLE_DEVICES` leaves.
+    Number(u32),
+    /// By the beginning of its UUID as `nvidia-smi -L` prints it: `GPU-…`, or `MIG-…` for a part of one.
+    Uuid(String),
+}
+
+impl Default for Card {
+    fn default() -> Self {
+        Self::Number(0)
+    }
+}
+
+impl Card {
+    /// The number of the card among those of this machine, given as numbers and UUIDs.
+    ///
+    /// # Errors
+    /// None or several are meant, in words that list what there is.
+    pub fn among<'a>(&self, cards: impl IntoIterator<Item = (u32, &'a str)>) -> Result<u32, String> {
+        let cards: Vec<(u32, &str)> = cards.into_iter().collect();
+        let listed = || {
+            let all: Vec<String> = cards.iter().map(|(number, uuid)| format!("{number} ({uuid})")).collect();
+            if all.is_empty() { "none".to_owned() } else { all.join(", ") }
+        };
+        let is_meant = |(number, uuid): &&(u32, &str)| match self {
+            Self::Number(wanted) => number == wanted,
+            Self::Uuid(wanted) => {
+                uuid.get(..wanted.len()).is_some_and(|start| start.eq_ignore_ascii_case(wanted))
+            }
+        };
+        let mut meant = cards.iter().filter(is_meant);
+        match (meant.next(), meant.next()) {
+            (Some((number, _)), None) => Ok(*number),
+            (None, _) => Err(format!("there is no GPU {self}; this process sees {}", listed())),
+            (Some(_), Some(_)) => {
+                Err(format!("{self} is the beginning of several; this process sees {}", listed()))
+            }
+        }
+    }
+
+    /// `None` if it is neither a number nor the beginning of a UUID.
+    fn parse(text: &str) -> Option<Self> {
+        if let Ok(number) = text.parse() {
+            return Some(Self::Number(number));
+        }
+        let (kind, rest) = text.split_once('-')?;
+        let kind = ["GPU", "MIG"].into_iter().find(|known| kind.eq_ignore_ascii_case(known))?;
+        // MIG's older form has the GPU's UUID and numbers in it: MIG-GPU-…/1/0.
+        let proper = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '/');
+        (!rest.is_empty() && rest.chars().all(proper)).then(|| Self::Uuid(format!("{kind}-{rest}")))
+    }
+}
+
+impl fmt::Display for Card {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Uuid(uuid) => f.write_str(uuid),
+        }
+    }
 }
 
 impl Device {
@@ -42,8 +107,8 @@ impl fmt::Display for Device {
         match self {
             Self::Auto => f.write_str("auto"),
             Self::Cpu => f.write_str("cpu"),
-            Self::Cuda(number) => write!(f, "cuda:{number}"),
-            Self::TensorRt(number) => write!(f, "tensorrt:{number}"),
+            Self::Cuda(card) => write!(f, "cuda:{card}"),
+            Self::TensorRt(card) => write!(f, "tensorrt:{card}"),
             Self::OpenVino(name) => write!(f, "openvino:{name}"),
         }
     }
@@ -55,17 +120,34 @@ impl FromStr for Device {
     /// Upper or lower case, as DL Streamer's users write "CPU".
     fn from_str(text: &str) -> Result<Self> {
         let unknown = || Error::UnknownDevice(text.to_owned());
-        let lower = text.trim().to_ascii_lowercase();
-        let (kind, which) = lower.split_once(':').map_or((lower.as_str(), None), |(k, w)| (k, Some(w)));
-        let number = || which.map_or(Ok(0), |w| w.parse::<u32>().map_err(|_| unknown()));
-        match (kind, which) {
+        let (kind, which) =
+            text.trim().split_once(':').map_or((text.trim(), None), |(kind, which)| (kind, Some(which)));
+        let card = || which.map_or(Some(Card::default()), Card::parse).ok_or_else(unknown);
+        match (kind.to_ascii_lowercase().as_str(), which) {
             ("" | "auto", None) => Ok(Self::Auto),
             ("cpu", None) => Ok(Self::Cpu),
-            ("cuda", _) => number().map(Self::Cuda),
-            ("tensorrt", _) => number().map(Self::TensorRt),
+            ("cuda", _) => card().map(Self::Cuda),
+            ("tensorrt", _) => card().map(Self::TensorRt),
             ("openvino", None) => Ok(Self::OpenVino("AUTO".into())),
             ("openvino", Some(name)) if !name.is_empty() => Ok(Self::OpenVino(name.to_ascii_uppercase())),
             _ => Err(unknown()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_card_is_found_by_number_or_by_the_beginning_of_its_uuid() {
+        let cards = [(0, "GPU-8f3a11"), (1, "GPU-8f3b22"), (2, "MIG-c6d4")];
+        let among = |card: &str| Card::parse(card).unwrap().among(cards);
+        assert_eq!(among("1"), Ok(1));
+        assert_eq!(among("gpu-8F3B"), Ok(1));
+        assert_eq!(among("MIG-c6d4"), Ok(2));
+        assert!(among("GPU-8f3").unwrap_err().contains("beginning of several"));
+        assert!(among("3").unwrap_err().contains("0 (GPU-8f3a11), 1 (GPU-8f3b22), 2 (MIG-c6d4)"));
+        assert!(Card::default().among([]).unwrap_err().contains("sees none"));
     }
 }

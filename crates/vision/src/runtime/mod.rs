@@ -13,7 +13,7 @@ mod tensor;
 
 pub(crate) use counter::count_on_people;
 pub use counter::{inference_calls, inference_time};
-pub use device::Device;
+pub use device::{Card, Device};
 pub use onnx::{library_candidates, library_providers, library_version};
 pub use openvino::{OpenVinoInfo, openvino_candidates, openvino_info};
 pub use pattern::{PatternRun, run_on_pattern};
