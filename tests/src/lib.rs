@@ -2,6 +2,7 @@
 //!
 //! `make test` counts the lines that [`skip`] leaves in `target/skipped.log` and prints how many there were.
 
+pub mod gpu;
 pub mod onnx;
 
 use std::{io::Write, path::PathBuf};
