@@ -39,4 +39,7 @@ pub enum Error {
     SubjectMap { path: Option<PathBuf>, problem: String },
     #[error("consent of epoch {given} is over; {current} is the oldest still valid")]
     Stale { given: u64, current: u64 },
+    /// `remedy` says what to do next.
+    #[error("{problem}; {remedy}")]
+    Gpu { failure: crate::cuda::GpuFailure, problem: String, remedy: String },
 }
