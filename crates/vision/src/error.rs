@@ -43,3 +43,15 @@ pub enum Error {
     #[error("{problem}; {remedy}")]
     Gpu { failure: crate::cuda::GpuFailure, problem: String, remedy: String },
 }
+
+impl Error {
+    /// The same once more, for the next one who has to be told: callers whose pictures ran together fail together.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::Inference { model, problem } => {
+                Self::Inference { model: model.clone(), problem: problem.clone() }
+            }
+            other => Self::Inference { model: "of a batch".into(), problem: other.to_string() },
+        }
+    }
+}
