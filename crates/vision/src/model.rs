@@ -36,9 +36,14 @@ impl Model {
             &shape(&spec, 1, (spec.input.width as usize, spec.input.height as usize)),
         )?;
         check_input(&spec, loaded.network.describe())?;
+        let alone = fixed_batch(loaded.network.describe()).filter(|_| options.batch_size > 1);
+        let alone = alone.map(|count| {
+            format!("it takes {count} picture(s) at a time and no others, so batch-size makes no difference")
+        });
+        let notes: Vec<String> = loaded.note.into_iter().chain(alone.clone()).collect();
         Ok(Self {
-            seat: Seat::of(&loaded.network, options),
-            note: loaded.note.map(|note| format!("{}: {note}", spec.name)),
+            seat: if alone.is_none() { Seat::of(&loaded.network, options) } else { None },
+            note: (!notes.is_empty()).then(|| format!("{}: {}", spec.name, notes.join("; "))),
             spec,
             network: loaded.network,
         })
@@ -118,11 +123,11 @@ impl Model {
     ) -> Result<()> {
         let per_picture = (3 * width * height).max(1);
         let count = pictures.len() / per_picture;
-        let fixed = self.fixed_batch();
+        let fixed = fixed_batch(self.network.describe());
         let together = fixed.is_none() || fixed == Some(count);
         runs.begin(together);
         // Whoever fills a batch alone need not wait for others.
-        let shares = |seat: &&Seat| fixed.is_none() && (1..seat.size()).contains(&count);
+        let shares = |seat: &&Seat| (1..seat.size()).contains(&count);
         if let Some(seat) = self.seat.as_ref().filter(shares) {
             return seat.run(shape(&self.spec, count, (width, height)), pictures, runs.next(), timed);
         }
@@ -135,11 +140,11 @@ impl Model {
         }
         pictures.chunks_exact(per_picture).try_for_each(|picture| run(picture, 1))
     }
+}
 
-    /// Pictures of a batch, where the network takes so many and no others.
-    fn fixed_batch(&self) -> Option<usize> {
-        self.network.describe().inputs.first().and_then(|port| port.shape.first().copied().flatten())
-    }
+/// Pictures of a batch, where the network takes so many and no others.
+fn fixed_batch(network: &Description) -> Option<usize> {
+    network.inputs.first().and_then(|port| port.shape.first().copied().flatten())
 }
 
 /// The shape of `count` pictures of a width and height.
