@@ -84,10 +84,6 @@ impl<'a> DeviceFrame<'a> {
             problem,
         };
         let context = context.ok_or_else(|| fail("it has no context"))?;
-        // SAFETY: the caller's buffer; read only.
-        if !meta_fits(unsafe { gst::BufferRef::from_ptr(buffer) }, info) {
-            return Err(fail("its video meta says another format or a smaller picture"));
-        }
         let mut frame = MaybeUninit::<gv::GstVideoFrame>::zeroed();
         // The borrow holds the buffer: a reference of the frame's own would make it unwritable for its owner.
         let flags = access | MAP_CUDA | gv::GST_VIDEO_FRAME_MAP_FLAG_NO_REF as g::GstMapFlags;
@@ -166,17 +162,19 @@ impl Drop for DeviceFrame<'_> {
     }
 }
 
-/// GStreamer takes it for a defect of the program where a meta does not fit the caps, and logs it as critical.
-fn meta_fits(buffer: &gst::BufferRef, info: &gst_video::VideoInfo) -> bool {
-    buffer.meta::<gst_video::VideoMeta>().is_none_or(|meta| {
-        meta.format() == info.format() && meta.width() >= info.width() && meta.height() >= info.height()
-    })
-}
-
 /// Whether a buffer's pixels are in CUDA memory; `false` where there is no CUDA.
 pub fn is_cuda_buffer(buffer: &gst::BufferRef) -> bool {
     // SAFETY: a live buffer.
     GstCuda::get().is_ok_and(|cuda| unsafe { only_memory(cuda, buffer.as_mut_ptr()) }.is_ok())
+}
+
+/// The context that a buffer's pixels are part of, without mapping it; `None`: they are not in CUDA memory, or there is no CUDA.
+pub fn context_of(buffer: &gst::BufferRef) -> Option<Context> {
+    let cuda = GstCuda::get().ok()?;
+    // SAFETY: a live buffer.
+    let memory = unsafe { only_memory(cuda, buffer.as_mut_ptr()) }.ok()?;
+    // SAFETY: the layout of `GstCudaMemory` is tested against the headers; its context lives as long as it does.
+    unsafe { Context::from_none(cuda, (*memory).context) }
 }
 
 /// The one memory of a frame. GStreamer's CUDA elements never make it of several.

@@ -49,7 +49,7 @@ pub use caps::{is_cuda, video as video_caps};
 pub use context::{Context, Current};
 pub use element::ElementContext;
 pub use error::{Error, Result};
-pub use frame::{DeviceFrame, DevicePlane, is_cuda_buffer};
+pub use frame::{DeviceFrame, DevicePlane, context_of, is_cuda_buffer};
 pub use library::GstCuda;
 pub use pool::{Stream, download, pool, propose, upload};
 

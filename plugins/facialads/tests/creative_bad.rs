@@ -363,9 +363,11 @@ fn what_goes_wrong_with_one_programme_format_is_said_and_not_played() {
     common::init();
     let dir = tempfile::tempdir().unwrap();
     let path = make_creative(&dir.path().join("ad.mp4"), &Spec::h264_mp4(1));
-    let broken = Format { video: Some(gst::Caps::builder("video/x-raw").build()), audio: vec![] };
+    let broken =
+        Format { video: Some(gst::Caps::builder("video/x-raw").build()), context: None, audio: vec![] };
     assert!(failure(&*open(&path, &broken)).contains("picture format cannot be used"));
-    let broken = Format { video: None, audio: vec![gst::Caps::builder("audio/x-raw").build()] };
+    let broken =
+        Format { video: None, context: None, audio: vec![gst::Caps::builder("audio/x-raw").build()] };
     assert!(failure(&*open(&path, &broken)).contains("sound format cannot be used"));
 }
 
@@ -378,7 +380,7 @@ fn programmes_with_odd_caps_get_their_picture_all_the_same() {
     let with = |change: &dyn Fn(&mut gst::StructureRef)| {
         let mut caps = plain.copy();
         change(caps.make_mut().structure_mut(0).unwrap());
-        Format { video: Some(caps), audio: vec![] }
+        Format { video: Some(caps), context: None, audio: vec![] }
     };
     let cases = [
         with(&|s| s.set("multiview-mode", "mono")),

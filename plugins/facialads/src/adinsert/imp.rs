@@ -10,6 +10,7 @@ use super::{
 };
 use crate::analysis::report::{Statistics, warn};
 use facialads_campaign::Catalogue;
+use facialads_gstcuda::ElementContext;
 use facialads_ledger::{Ledger, Notice, Observer};
 use gst::{glib, prelude::*, subclass::prelude::*};
 use std::{
@@ -59,6 +60,8 @@ pub struct AdInsert {
     /// Of the session that runs, or ran last.
     counters: Mutex<stats::Shared>,
     session: Mutex<Option<Arc<Session>>>,
+    /// What the application or a neighbour gave; which context the programme is in is told by its buffers.
+    pub(super) cuda: ElementContext,
     pub(super) video: VideoLane,
     pub(super) audio: Mutex<Vec<Arc<AudioLane>>>,
     pub(super) audience: pads::AudienceLane,
@@ -173,6 +176,7 @@ impl ObjectSubclass for AdInsert {
             setup: Mutex::default(),
             counters: Mutex::default(),
             session: Mutex::default(),
+            cuda: ElementContext::default(),
             video: VideoLane::new(class),
             audio: Mutex::default(),
             audience: pads::AudienceLane::default(),
@@ -262,6 +266,11 @@ impl ElementImpl for AdInsert {
         self.release(pad);
     }
 
+    fn set_context(&self, context: &gst::Context) {
+        self.cuda.set_context(&*self.obj(), context, None);
+        self.parent_set_context(context);
+    }
+
     fn change_state(
         &self,
         transition: gst::StateChange,
@@ -273,10 +282,15 @@ impl ElementImpl for AdInsert {
             _ => {}
         }
         let result = self.parent_change_state(transition);
+        if transition == gst::StateChange::PausedToReady {
+            // The last frame of an advertisement that was on air at the end.
+            self.video.reset();
+        }
         if transition == gst::StateChange::ReadyToNull {
             // The ledger is closed, and what was read is read anew at the next start.
             *lock(&self.setup) = None;
             *lock(&self.session) = None;
+            self.cuda.clear();
             // A process that ends now must not leave decoders running; one that hangs must not keep it from ending.
             if !super::creative::finish_teardowns(std::time::Duration::from_secs(2)) {
                 gst::warning!(CAT, imp = self, "an advertisement is still being stopped");

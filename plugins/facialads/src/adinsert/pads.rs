@@ -2,6 +2,7 @@
 
 mod audience;
 mod audio;
+mod cuda;
 mod events;
 mod queries;
 mod video;
@@ -21,7 +22,8 @@ const AUDIO_SRC: &str = "src_audio_%u";
 pub(super) fn templates() -> &'static [gst::PadTemplate] {
     use gst::{PadDirection::*, PadPresence::*};
     static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
-        let video = gst_video::VideoCapsBuilder::new().build();
+        let mut video = gst_video::VideoCapsBuilder::new().build();
+        video.merge(facialads_gstcuda::video_caps(facialads_gstcuda::FORMATS));
         let audio = gst_audio::AudioCapsBuilder::new_interleaved().build();
         // The audience's pictures are not looked at here, only what was written on them.
         let any = gst::Caps::new_any();

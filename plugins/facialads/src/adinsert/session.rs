@@ -81,6 +81,8 @@ pub(super) struct State {
     changes: u64,
     rate: Option<FrameRate>,
     video_caps: Option<gst::Caps>,
+    /// Where these name CUDA memory, the context that the frames are in.
+    context: Option<facialads_gstcuda::Context>,
     audio: Vec<AudioPad>,
     last_flush: Option<gst::Seqnum>,
     /// The cues have their place in running time.
@@ -142,6 +144,7 @@ impl Session {
                 changes: 0,
                 rate: None,
                 video_caps: None,
+                context: None,
                 audio: Vec::new(),
                 last_flush: None,
                 placed: false,

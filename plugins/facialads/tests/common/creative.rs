@@ -16,6 +16,7 @@ pub const LONG: ClockTime = ClockTime::from_seconds(20);
 pub fn programme(pixels: &str, width: i32, height: i32, fps: (i32, i32), audio: &[(i32, i32)]) -> Format {
     Format {
         video: Some(video_caps(pixels, width, height, fps)),
+        context: None,
         audio: audio.iter().map(|(rate, channels)| audio_caps("S16LE", *rate, *channels)).collect(),
     }
 }

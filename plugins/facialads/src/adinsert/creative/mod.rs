@@ -10,8 +10,11 @@ use gst::ClockTime;
 /// What the programme looks and sounds like: the creative must deliver exactly this.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Format {
-    /// Fixed raw video caps with a frame rate.
+    /// Fixed raw video caps with a frame rate, in system memory or in CUDA memory.
     pub video: Option<gst::Caps>,
+    /// Where these caps name CUDA memory: the context that the programme's frames are in. The creative's have to be in the
+    /// same one, so that they can be handed over without a copy.
+    pub context: Option<facialads_gstcuda::Context>,
     /// Fixed interleaved raw audio caps, one per audio pad of the programme, in pad order.
     pub audio: Vec<gst::Caps>,
 }

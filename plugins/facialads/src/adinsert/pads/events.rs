@@ -41,12 +41,14 @@ impl AdInsert {
                 let rate = gst_video::VideoInfo::from_caps(&caps)
                     .ok()
                     .and_then(|info| FrameRate::new(info.fps().numer(), info.fps().denom()));
+                let context = self.context_of_neighbours(&caps);
                 {
                     let mut stream = lock(&self.video.stream);
                     stream.caps = Some(caps.clone());
+                    stream.context = context.clone();
                     stream.rate = rate;
                 }
-                session.set_video_caps(caps, rate);
+                session.set_video_caps(caps, context, rate);
             }
             EventView::Segment(segment) => {
                 let timeline = {
@@ -68,7 +70,10 @@ impl AdInsert {
                 stream.timeline.clear();
                 self.video.flushing.store(false, Ordering::SeqCst);
             }
-            EventView::Eos(_) => session.video_ended(),
+            EventView::Eos(_) => {
+                self.video.forget_last();
+                session.video_ended();
+            }
             _ => {}
         }
         true

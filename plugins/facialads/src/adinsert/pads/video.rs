@@ -8,6 +8,7 @@ use crate::adinsert::{
     timeline::{Timeline, clock_time},
 };
 use facialads_campaign::{SubjectClass, SubjectView};
+use facialads_gstcuda::Context;
 use facialads_splice::{FrameRate, SlotId, Time, VideoStep};
 use gst::{ClockTime, prelude::*, subclass::prelude::*};
 use std::{
@@ -31,6 +32,8 @@ pub(in crate::adinsert) struct VideoStream {
     /// A new segment has come: liveness and cues are to be looked at anew.
     pub fresh: bool,
     pub caps: Option<gst::Caps>,
+    /// Where the caps name CUDA memory, the context that the programme's frames are in.
+    pub context: Option<Context>,
     pub rate: Option<FrameRate>,
     /// The ad's last frame, for when its picture ends before its sound.
     last: Option<(SlotId, gst::Buffer)>,
@@ -71,6 +74,13 @@ impl VideoLane {
         Self { sink, src, flushing: AtomicBool::new(false), stream: Mutex::default() }
     }
 
+    /// The break is over: an advertisement's last frame, which may lie in a GPU's memory, is not needed any more.
+    pub fn forget_last(&self) {
+        let last = lock(&self.stream).last.take();
+        // Not under the lock: freeing calls out.
+        drop(last);
+    }
+
     pub fn reset(&self) {
         *lock(&self.stream) = VideoStream::default();
         self.flushing.store(false, Ordering::SeqCst);
@@ -85,6 +95,7 @@ impl AdInsert {
             let fresh = std::mem::take(&mut stream.fresh);
             (stream.timeline.running(buffer.pts()), stream.timeline.clone(), fresh)
         };
+        self.follow_context(&session, &buffer);
         if fresh {
             self.settle(&session, &timeline, true);
             self.refuse_live_insertion(&session)?;
@@ -104,6 +115,7 @@ impl AdInsert {
                     }
                 }
                 VideoStep::Programme { shift } => {
+                    self.video.forget_last();
                     let Held { mut buffer, .. } = held;
                     if shift > 0 {
                         let later = buffer.pts().map(|pts| pts.saturating_add(clock_time(shift)));
@@ -150,9 +162,9 @@ impl AdInsert {
         slot: SlotId,
         (frame, in_break, shift): (u64, u64, Time),
     ) -> AdFrame {
-        let (rate, caps, late) = {
+        let (rate, caps, context, late) = {
             let stream = lock(&self.video.stream);
-            (stream.rate, stream.caps.clone(), stream.late == Some(slot))
+            (stream.rate, stream.caps.clone(), stream.context.clone(), stream.late == Some(slot))
         };
         let time = |frames| rate.map_or(0, |rate| rate.time(frames));
         let wait = match (session.live(), late) {
@@ -160,8 +172,10 @@ impl AdInsert {
             (false, false) => FILE_WAIT,
             (false, true) => FILE_WAIT_AGAIN,
         };
-        // Frames made for caps that have changed since cannot be shown.
-        let lost = on_air.as_ref().is_some_and(|on_air| on_air.format.video != caps);
+        // Frames made for caps, or for a GPU, that have changed since cannot be shown.
+        let lost = on_air
+            .as_ref()
+            .is_some_and(|on_air| on_air.format.video != caps || on_air.format.context != context);
         let fits = on_air.filter(|_| !lost);
         let (picture, held) = match fits {
             Some(on_air) => self.picture(session, &on_air, slot, clock_time(time(frame)), wait),

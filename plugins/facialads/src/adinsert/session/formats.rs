@@ -2,6 +2,7 @@
 
 use super::{AudioPad, Prepared, Session, outbox::Out};
 use crate::adinsert::creative::Format;
+use facialads_gstcuda::Context;
 use facialads_splice::{FrameRate, House, PadId, Time};
 use std::sync::Arc;
 
@@ -20,11 +21,19 @@ impl Session {
         });
     }
 
-    pub fn set_video_caps(self: &Arc<Self>, caps: gst::Caps, rate: Option<FrameRate>) {
+    /// `context`: the CUDA context that the frames are in. Another one, and caps with memory of another kind, are as good as
+    /// another picture: what was prepared does not fit any more.
+    pub fn set_video_caps(
+        self: &Arc<Self>,
+        caps: gst::Caps,
+        context: Option<Context>,
+        rate: Option<FrameRate>,
+    ) {
         let prepare = self.change(|s| {
-            if s.video_caps.as_ref() == Some(&caps) {
+            if s.video_caps.as_ref() == Some(&caps) && s.context == context {
                 return false;
             }
+            s.context = context;
             if s.video_caps.replace(caps).is_some() {
                 s.machine.format_changed(true);
             }
@@ -58,7 +67,7 @@ impl Session {
             let known: Vec<_> =
                 s.audio.iter().filter(|a| !a.gone).filter_map(|a| Some((a.id, a.caps.clone()?))).collect();
             let (pads, audio) = known.into_iter().unzip();
-            (Format { video: s.video_caps.clone(), audio }, pads)
+            (Format { video: s.video_caps.clone(), context: s.context.clone(), audio }, pads)
         })
     }
     /// Whether the caps of every pad that will have some are known.

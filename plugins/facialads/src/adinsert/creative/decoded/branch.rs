@@ -2,9 +2,11 @@
 
 use super::{
     CAT, Shared,
+    autoplug::choose_decoders,
     chains::{audio_branch, discard_branch, make, video_branch},
     coded::read_ahead,
     failure,
+    route::Delivers,
     source::Source,
     timeline::{Kind, Streams},
 };
@@ -27,6 +29,11 @@ fn try_start(shared: &Arc<Shared>, source: &Source, format: &Format) -> Result<(
     // What the programme has no place for (subtitles too) is neither decoded nor waited for.
     decoder.set_property("caps", raw_caps(shared.timeline.wanted()));
     decoder.set_property("expose-all-streams", false);
+    if let Some(context) = &shared.context {
+        // The bin gives it to every element that is put into it, decoders deep inside included: one context for both.
+        pipeline.set_context(&context.to_gst());
+    }
+    choose_decoders(&decoder, shared);
     watch_messages(&pipeline, shared);
     let theirs = shared.clone();
     pipeline.connect_deep_element_added(move |_, bin, element| read_ahead(bin, element, &theirs));
@@ -73,7 +80,12 @@ fn on_message(shared: &Shared, message: &gst::Message) {
         MessageView::Error(error) => {
             let debug = error.debug();
             gst::debug!(CAT, "{}: {} {debug:?}", shared.source, error.error());
-            shared.fail(&failure::describe(&shared.source, &error.error(), debug.as_deref()));
+            let reason = if shared.upload_failed() {
+                failure::not_uploaded(&shared.source)
+            } else {
+                failure::describe(&shared.source, &error.error(), debug.as_deref())
+            };
+            shared.fail(&reason);
         }
         MessageView::Element(_) => {
             if let Some(missing) = message.structure().filter(|s| s.name() == "missing-plugin")
@@ -100,8 +112,17 @@ fn needs(shared: &Shared, missing: &gst::StructureRef) -> bool {
     }
 }
 
+/// What a stream is, or may become: a decoder that can deliver to several kinds of memory has not decided yet.
+fn caps_of(pad: &gst::Pad) -> gst::Caps {
+    pad.current_caps().unwrap_or_else(|| pad.query_caps(None))
+}
+
+fn delivers(pad: &gst::Pad) -> Delivers {
+    Delivers::of(&caps_of(pad))
+}
+
 fn kind_of(pad: &gst::Pad) -> Option<Kind> {
-    let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
+    let caps = caps_of(pad);
     let media = caps.structure(0).map(|s| s.name().to_string())?;
     match media.split('/').next() {
         Some("video") => Some(Kind::Video),
@@ -132,7 +153,7 @@ fn link_streams(decoder: &gst::Element, pipeline: &gst::Pipeline, shared: &Arc<S
         let Some(pipeline) = pipeline.upgrade() else { return };
         let branch = claim(pad, &linked, shared.timeline.wanted());
         let result = match branch {
-            Some(Kind::Video) => video_branch(&pipeline, &shared, &format),
+            Some(Kind::Video) => video_branch(&pipeline, &shared, &format, delivers(pad)),
             Some(Kind::Audio) => audio_branch(&pipeline, &shared, &format),
             None => discard_branch(&pipeline),
         };

@@ -1,6 +1,13 @@
 //! What turns a decoded stream into the programme's format and puts it into a queue.
 
-use super::{Shared, coded::extent, timeline::Kind};
+use super::{
+    Shared,
+    coded::extent,
+    failure,
+    route::{self, Delivers, Memory, Step},
+    timeline::Kind,
+    video::Picture,
+};
 use crate::adinsert::creative::Format;
 use gst::{ClockTime, prelude::*};
 use std::sync::Arc;
@@ -72,15 +79,20 @@ pub fn video_branch(
     pipeline: &gst::Pipeline,
     shared: &Arc<Shared>,
     format: &Format,
+    decoder: Delivers,
 ) -> Result<gst::Element, String> {
     let (Some(caps), Some(video)) = (&format.video, &shared.video) else {
         return discard_branch(pipeline);
     };
-    let head = queue(3, ClockTime::ZERO)?;
-    let convert = make("videoconvertscale")?;
-    convert.set_property("add-borders", true);
-    let rate = make("videorate")?;
-    rate.set_property("skip-to-first", true);
+    let caps = picture_caps(caps);
+    let steps = route::plan(video.memory(), decoder, &route::is_installed)?;
+    let on_gpu = steps.iter().any(|step| matches!(step, Step::ConvertOnGpu(_)));
+    let elements = steps.iter().map(|step| build(*step, &caps, on_gpu));
+    let mut chain = elements.collect::<Result<Vec<_>, _>>()?;
+    let upload = steps.iter().position(|step| *step == Step::Upload);
+    if let Some(upload) = upload.and_then(|n| chain.get(n)) {
+        shared.uploads_with(upload);
+    }
     let (samples, eos) = (shared.clone(), shared.clone());
     let callbacks = gst_app::AppSinkCallbacks::builder()
         .new_sample(move |sink| take_picture(sink, &samples))
@@ -92,17 +104,56 @@ pub fn video_branch(
             eos.wake();
         })
         .build();
-    let sink = app_sink(&picture_caps(caps), callbacks);
-    ask_for_frames(&sink, video);
-    add_chain(pipeline, &[head.clone(), convert, rate, sink])?;
-    Ok(head)
+    let sink = app_sink(&caps, callbacks);
+    // An uploader's pool grows as it is needed; only a decoder's may be of fixed size.
+    if upload.is_none() {
+        ask_for_frames(&sink, video);
+    }
+    chain.push(sink);
+    add_chain(pipeline, &chain)?;
+    chain.into_iter().next().ok_or_else(|| "a branch without an input".to_owned())
 }
+
+/// `caps`: the programme's. `on_gpu`: whether the decoder's pictures lie in the GPU's memory.
+fn build(step: Step, caps: &gst::Caps, on_gpu: bool) -> Result<gst::Element, String> {
+    let with_borders = |name| {
+        let convert = make(name)?;
+        // cudaconvert converts colours only.
+        if convert.has_property("add-borders") {
+            convert.set_property("add-borders", true);
+        }
+        Ok(convert)
+    };
+    match step {
+        Step::Queue => queue(if on_gpu { 1 } else { 3 }, ClockTime::ZERO),
+        Step::Convert => with_borders("videoconvertscale"),
+        Step::ConvertOnGpu(name) => with_borders(name),
+        Step::Rate => {
+            let rate = make("videorate")?;
+            rate.set_property("skip-to-first", true);
+            Ok(rate)
+        }
+        Step::HostCaps => {
+            let filter = make("capsfilter")?;
+            filter.set_property("caps", route::on_host(caps));
+            Ok(filter)
+        }
+        Step::Upload => make("cudaupload"),
+        Step::Download => make("cudadownload"),
+    }
+}
+
+/// So many frames may be on their way from `src_video` to a screen or through an encoder. NVIDIA's decoders hand out their own
+/// surfaces, of which there is a fixed number.
+const IN_FLIGHT: u32 = 4;
 
 /// A decoder with a pool of fixed size must know how many frames are kept here.
 fn ask_for_frames(sink: &gst::Element, video: &super::video::Queue) {
     let Some(pad) = sink.static_pad("sink") else { return };
     let size = u32::try_from(video.info().size()).unwrap_or(0);
-    let least = u32::try_from(video.capacity()).unwrap_or(u32::MAX).saturating_add(2);
+    // The frame on air and the one that is being handed over; on the GPU also those that encoders downstream are still at.
+    let beside = if video.memory() == Memory::Cuda { 2 + IN_FLIGHT } else { 2 };
+    let least = u32::try_from(video.capacity()).unwrap_or(u32::MAX).saturating_add(beside);
     pad.add_probe(gst::PadProbeType::QUERY_DOWNSTREAM, move |_, info| {
         if let Some(gst::PadProbeData::Query(query)) = &mut info.data
             && let gst::QueryViewMut::Allocation(allocation) = query.view_mut()
@@ -122,7 +173,14 @@ fn take_picture(sink: &gst_app::AppSink, shared: &Shared) -> Result<gst::FlowSuc
     };
     let segment = segment.downcast_ref::<ClockTime>().ok_or(gst::FlowError::Error)?;
     let Some((start, end)) = extent(buffer, segment) else { return Ok(gst::FlowSuccess::Ok) };
-    let picture = super::video::plain(buffer, video.info(), sample.caps()).ok_or(gst::FlowError::Error)?;
+    let picture = match &shared.context {
+        None => super::video::plain(buffer, video.info(), sample.caps()).map(Picture::plain),
+        Some(context) => super::video::on_gpu(&sample, context).or_else(|| {
+            shared.fail(&failure::elsewhere(&shared.source));
+            None
+        }),
+    };
+    let picture = picture.ok_or(gst::FlowError::Error)?;
     learn_duration(sink, shared);
     let first = !video.has_content();
     shared.timeline.saw(Kind::Video, start, end);

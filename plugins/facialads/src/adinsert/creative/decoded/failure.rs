@@ -36,6 +36,21 @@ pub fn missing_plugin(source: &str, structure: &gst::StructureRef) -> String {
     )
 }
 
+/// Words for a picture that cudaupload did not take.
+pub fn not_uploaded(source: &str) -> String {
+    format!(
+        "{source}: its pictures cannot be brought to the programme's GPU: its memory may be full, or the GPU lost (`nvidia-smi` says which)"
+    )
+}
+
+/// Words for a picture that arrived in memory of another kind or of another GPU than the programme's.
+pub fn elsewhere(source: &str) -> String {
+    format!(
+        "{source}: its pictures are in another CUDA context than the programme's, and cannot be handed over; \
+         give the whole pipeline one context (elements on one GPU, the same cuda-device-id)"
+    )
+}
+
 /// Words for a creative that was not ready in time.
 pub fn too_late(source: &str, limit: ClockTime, found: bool) -> String {
     let seconds = limit.nseconds() as f64 / 1e9;

@@ -1,7 +1,8 @@
 //! Converted frames, waiting to be asked for by time.
 
-use super::{Options, Shared, timeline::Timeline};
+use super::{Options, Shared, route::Memory, timeline::Timeline};
 use crate::adinsert::creative::Frame;
+use facialads_gstcuda::Context;
 use gst::{ClockTime, prelude::*};
 use std::{
     collections::VecDeque,
@@ -9,17 +10,33 @@ use std::{
     time::Instant,
 };
 
-struct Picture {
+/// A picture as it is handed out, and what has to be kept with it.
+pub struct Picture {
+    bare: gst::Buffer,
+    /// The buffer of a GPU pool that it shares its memory with.
+    pooled: Option<gst::Buffer>,
+}
+
+impl Picture {
+    pub fn plain(bare: gst::Buffer) -> Self {
+        Self { bare, pooled: None }
+    }
+}
+
+struct Waiting {
     /// From the creative's first frame on.
     start: ClockTime,
     end: ClockTime,
-    buffer: gst::Buffer,
+    picture: Picture,
 }
 
 #[derive(Default)]
 struct State {
-    waiting: VecDeque<Picture>,
-    current: Option<Picture>,
+    waiting: VecDeque<Waiting>,
+    current: Option<Waiting>,
+    /// Buffers of a GPU pool whose memory may still be in use downstream. A pool throws away what comes back while somebody else
+    /// holds its memory, and would have to allocate anew for every frame, for which CUDA stops the whole GPU.
+    lent: Vec<gst::Buffer>,
     /// Running time of the first frame.
     first: Option<ClockTime>,
     ended: bool,
@@ -28,6 +45,7 @@ struct State {
 
 pub struct Queue {
     info: gst_video::VideoInfo,
+    memory: Memory,
     /// Half a frame of the programme; zero where it has no frame rate.
     half: ClockTime,
     capacity: usize,
@@ -39,6 +57,8 @@ impl Queue {
     pub fn new(caps: &gst::Caps, options: &Options) -> Result<Self, String> {
         let info = gst_video::VideoInfo::from_caps(caps)
             .map_err(|_| format!("the programme's picture format cannot be used: {caps}"))?;
+        let memory = Memory::of(caps)
+            .ok_or_else(|| format!("the programme's pictures are in memory that cannot be used: {caps}"))?;
         let (n, d) = (info.fps().numer(), info.fps().denom());
         let half = match (u64::try_from(n), u64::try_from(d)) {
             (Ok(n), Ok(d)) if n > 0 => ClockTime::SECOND.nseconds().mul_div_floor(d, n.saturating_mul(2)),
@@ -46,8 +66,9 @@ impl Queue {
         };
         Ok(Self {
             info,
+            memory,
             half: half.map_or(ClockTime::ZERO, ClockTime::from_nseconds),
-            capacity: options.frames_ahead.max(1),
+            capacity: options.frames_ahead(memory).max(1),
             state: Mutex::default(),
             changed: Condvar::new(),
         })
@@ -69,6 +90,9 @@ impl Queue {
     pub fn info(&self) -> &gst_video::VideoInfo {
         &self.info
     }
+    pub fn memory(&self) -> Memory {
+        self.memory
+    }
     pub fn wake(&self) {
         let _state = self.state();
         self.changed.notify_all();
@@ -79,7 +103,7 @@ impl Queue {
     }
 
     /// Takes a converted frame; waits while the queue is full.
-    pub fn push(&self, start: ClockTime, end: ClockTime, buffer: gst::Buffer) -> Result<(), gst::FlowError> {
+    pub fn push(&self, start: ClockTime, end: ClockTime, picture: Picture) -> Result<(), gst::FlowError> {
         let mut state = self.state();
         while state.waiting.len() >= self.capacity && !state.stopped {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -89,7 +113,7 @@ impl Queue {
         }
         let first = *state.first.get_or_insert(start);
         let (start, end) = (start.saturating_sub(first), end.saturating_sub(first));
-        state.waiting.push_back(Picture { start, end, buffer });
+        state.waiting.push_back(Waiting { start, end, picture });
         self.changed.notify_all();
         Ok(())
     }
@@ -121,7 +145,7 @@ impl Queue {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() || state.stopped {
                 return match &state.current {
-                    Some(picture) => Frame::Held(picture.buffer.clone()),
+                    Some(current) => Frame::Held(current.picture.bare.clone()),
                     None => Frame::Failed(format!("{}: no picture has been decoded yet", shared.source)),
                 };
             }
@@ -134,19 +158,22 @@ impl Queue {
         let limit = time.saturating_add(self.half);
         while state.waiting.front().is_some_and(|next| next.start < limit || next.start <= time) {
             // Frames that are overtaken are dropped: that is how a stall corrects itself.
-            state.current = state.waiting.pop_front();
+            let next = state.waiting.pop_front();
+            let before = std::mem::replace(&mut state.current, next);
+            state.lent.extend(before.and_then(|before| before.picture.pooled));
         }
+        state.lent.retain(|pooled| !pooled.is_all_memory_writable());
         let current = state.current.as_ref()?;
         let decided = !state.waiting.is_empty() || current.start.saturating_add(self.half) >= time;
         if decided {
-            return Some(Frame::Picture(current.buffer.clone()));
+            return Some(Frame::Picture(current.picture.bare.clone()));
         }
         if !state.ended {
             return None;
         }
         // Past its end the last picture stays only as long as the sound goes on.
         let end = timeline.duration().map_or(current.end, |all| all.max(current.end));
-        Some(if end < limit { Frame::End } else { Frame::Picture(current.buffer.clone()) })
+        Some(if end < limit { Frame::End } else { Frame::Picture(current.picture.bare.clone()) })
     }
 }
 
@@ -172,4 +199,23 @@ pub fn plain(
     }
     buffer.copy_into(picture.get_mut()?, gst::BufferCopyFlags::MEMORY, ..).ok()?;
     Some(picture)
+}
+
+/// The same for a picture on the GPU: its memory is shared, and where its planes lie is kept with it, because the device pads
+/// rows. `None`: it is in another context than the programme's, or in none.
+pub fn on_gpu(sample: &gst::Sample, programme: &Context) -> Option<Picture> {
+    let buffer = sample.buffer_owned()?;
+    if facialads_gstcuda::context_of(&buffer).as_ref() != Some(programme) {
+        return None;
+    }
+    let mut bare = gst::Buffer::new();
+    let inner = bare.get_mut()?;
+    buffer.copy_into(inner, gst::BufferCopyFlags::MEMORY, ..).ok()?;
+    if let Some(meta) = buffer.meta::<gst_video::VideoMeta>() {
+        let (flags, format) = (gst_video::VideoFrameFlags::empty(), meta.format());
+        let size = (meta.width(), meta.height());
+        gst_video::VideoMeta::add_full(inner, flags, format, size.0, size.1, meta.offset(), meta.stride())
+            .ok()?;
+    }
+    Some(Picture { bare, pooled: Some(buffer) })
 }

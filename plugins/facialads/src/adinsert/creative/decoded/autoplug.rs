@@ -1,0 +1,53 @@
+//! Lets uridecodebin know which decoders may be used; see [`super::decoders`] for the choice.
+
+use super::{
+    Shared,
+    decoders::{Decoder, Preference},
+};
+use gst::{glib, prelude::*};
+use std::sync::{Arc, atomic::Ordering};
+
+const SIGNAL: &str = "autoplug-select";
+
+/// Connects to the decoding bin. Nothing is asked where every decoder may be used.
+pub fn choose_decoders(bin: &gst::Element, shared: &Arc<Shared>) {
+    if shared.decoders == Preference::Any {
+        return;
+    }
+    let shared = shared.clone();
+    let answers = glib::subclass::SignalId::lookup(SIGNAL, bin.type_())
+        .and_then(|signal| glib::EnumClass::with_type(signal.query().return_type().type_()));
+    let Some(answers) = answers else { return };
+    bin.connect(SIGNAL, false, move |values| {
+        let caps = values.get(2)?.get::<gst::Caps>().ok()?;
+        let factory = values.get(3)?.get::<gst::ElementFactory>().ok()?;
+        let answer = if allows(&shared, &factory, &caps) { "try" } else { "skip" };
+        answers.to_value_by_nick(answer)
+    });
+}
+
+fn allows(shared: &Shared, factory: &gst::ElementFactory, caps: &gst::Caps) -> bool {
+    if !factory.has_type(video_decoders()) {
+        return true;
+    }
+    let named = |factory: &gst::ElementFactory| {
+        (factory.plugin_name().map(String::from).unwrap_or_default(), factory.name().to_string())
+    };
+    // Those of lesser rank are never chosen.
+    let all = gst::ElementFactory::factories_with_type(video_decoders(), gst::Rank::MARGINAL);
+    let others: Vec<_> = all.iter().filter(|other| other.can_sink_all_caps(caps)).map(named).collect();
+    let others = others.iter().map(|(plugin, name)| Decoder { plugin, name });
+    let (plugin, name) = named(factory);
+    let decoder = Decoder { plugin: &plugin, name: &name };
+    let allowed = shared.decoders.allows(decoder, others);
+    if allowed && decoder.gpu().is_some() {
+        shared.decodes_on_gpu.store(true, Ordering::SeqCst);
+    }
+    allowed
+}
+
+fn video_decoders() -> gst::ElementFactoryType {
+    gst::ElementFactoryType::DECODER
+        | gst::ElementFactoryType::MEDIA_VIDEO
+        | gst::ElementFactoryType::MEDIA_IMAGE
+}
