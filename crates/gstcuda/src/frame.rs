@@ -84,6 +84,10 @@ impl<'a> DeviceFrame<'a> {
             problem,
         };
         let context = context.ok_or_else(|| fail("it has no context"))?;
+        // SAFETY: the caller's buffer; read only.
+        if !meta_fits(unsafe { gst::BufferRef::from_ptr(buffer) }, info) {
+            return Err(fail("its video meta says another format or a smaller picture"));
+        }
         let mut frame = MaybeUninit::<gv::GstVideoFrame>::zeroed();
         // The borrow holds the buffer: a reference of the frame's own would make it unwritable for its owner.
         let flags = access | MAP_CUDA | gv::GST_VIDEO_FRAME_MAP_FLAG_NO_REF as g::GstMapFlags;
@@ -160,6 +164,13 @@ impl Drop for DeviceFrame<'_> {
         // SAFETY: mapped by `map`, unmapped here alone.
         unsafe { gv::gst_video_frame_unmap(&mut self.frame) };
     }
+}
+
+/// GStreamer takes it for a defect of the program where a meta does not fit the caps, and logs it as critical.
+fn meta_fits(buffer: &gst::BufferRef, info: &gst_video::VideoInfo) -> bool {
+    buffer.meta::<gst_video::VideoMeta>().is_none_or(|meta| {
+        meta.format() == info.format() && meta.width() >= info.width() && meta.height() >= info.height()
+    })
 }
 
 /// Whether a buffer's pixels are in CUDA memory; `false` where there is no CUDA.

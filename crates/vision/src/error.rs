@@ -39,4 +39,19 @@ pub enum Error {
     SubjectMap { path: Option<PathBuf>, problem: String },
     #[error("consent of epoch {given} is over; {current} is the oldest still valid")]
     Stale { given: u64, current: u64 },
+    /// `remedy` says what to do next.
+    #[error("{problem}; {remedy}")]
+    Gpu { failure: crate::cuda::GpuFailure, problem: String, remedy: String },
+}
+
+impl Error {
+    /// The same once more, for the next one who has to be told: callers whose pictures ran together fail together.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::Inference { model, problem } => {
+                Self::Inference { model: model.clone(), problem: problem.clone() }
+            }
+            other => Self::Inference { model: "of a batch".into(), problem: other.to_string() },
+        }
+    }
 }

@@ -15,6 +15,8 @@
 //!
 //! A network is an ONNX file with a description beside it, see [`spec::ModelSpec`].
 
+mod batch;
+pub mod cuda;
 pub mod decode;
 mod error;
 pub mod face;

@@ -2,6 +2,7 @@
 
 use crate::{
     Error, Result,
+    batch::Seat,
     runs::Runs,
     runtime::{self, Description, LoadOptions, Network},
     spec::{Layout, MAX_INPUT_SIDE, ModelSpec, Role, SecondPass},
@@ -13,6 +14,8 @@ use std::{path::Path, sync::Arc};
 pub(crate) struct Model {
     spec: ModelSpec,
     network: Arc<dyn Network>,
+    /// Where its pictures meet those of others, if they do.
+    seat: Option<Seat>,
     note: Option<String>,
 }
 
@@ -33,8 +36,14 @@ impl Model {
             &shape(&spec, 1, (spec.input.width as usize, spec.input.height as usize)),
         )?;
         check_input(&spec, loaded.network.describe())?;
+        let alone = fixed_batch(loaded.network.describe()).filter(|_| options.batch_size > 1);
+        let alone = alone.map(|count| {
+            format!("it takes {count} picture(s) at a time and no others, so batch-size makes no difference")
+        });
+        let notes: Vec<String> = loaded.note.into_iter().chain(alone.clone()).collect();
         Ok(Self {
-            note: loaded.note.map(|note| format!("{}: {note}", spec.name)),
+            seat: if alone.is_none() { Seat::of(&loaded.network, options) } else { None },
+            note: (!notes.is_empty()).then(|| format!("{}: {}", spec.name, notes.join("; "))),
             spec,
             network: loaded.network,
         })
@@ -88,7 +97,8 @@ impl Model {
         size: (usize, usize),
         runs: &mut Runs,
     ) -> Result<()> {
-        runtime::count_on_people(|| self.run(pictures, size, runs))
+        runtime::count_on_people();
+        self.run(pictures, size, runs, |run| runtime::time_on_people(run))
     }
 
     /// Runs a network on the programme. See [`Model::run`].
@@ -99,25 +109,42 @@ impl Model {
         runs: &mut Runs,
     ) -> Result<()> {
         debug_assert_eq!(self.spec.role, Role::Subject);
-        self.run(picture, size, runs)
+        self.run(picture, size, runs, |run| run())
     }
 
-    /// Pictures of `size` (width, height), one after the other; what comes out replaces what `runs` held.
-    fn run(&self, pictures: &[f32], (width, height): (usize, usize), runs: &mut Runs) -> Result<()> {
+    /// Pictures of `size` (width, height), one after the other; what comes out replaces what `runs` held. `timed` is called
+    /// around each run of the network.
+    fn run(
+        &self,
+        pictures: &[f32],
+        (width, height): (usize, usize),
+        runs: &mut Runs,
+        timed: impl Fn(&mut dyn FnMut() -> Result<()>) -> Result<()>,
+    ) -> Result<()> {
         let per_picture = (3 * width * height).max(1);
         let count = pictures.len() / per_picture;
-        let fixed =
-            self.network.describe().inputs.first().and_then(|port| port.shape.first().copied().flatten());
+        let fixed = fixed_batch(self.network.describe());
         let together = fixed.is_none() || fixed == Some(count);
         runs.begin(together);
+        // Whoever fills a batch alone need not wait for others.
+        let shares = |seat: &&Seat| (1..seat.size()).contains(&count);
+        if let Some(seat) = self.seat.as_ref().filter(shares) {
+            return seat.run(shape(&self.spec, count, (width, height)), pictures, runs.next(), timed);
+        }
         let mut run = |values: &[f32], n: usize| {
-            self.network.run(&shape(&self.spec, n, (width, height)), values, runs.next())
+            let outputs = runs.next();
+            timed(&mut || self.network.run(&shape(&self.spec, n, (width, height)), values, outputs))
         };
         if together {
             return run(pictures, count);
         }
         pictures.chunks_exact(per_picture).try_for_each(|picture| run(picture, 1))
     }
+}
+
+/// Pictures of a batch, where the network takes so many and no others.
+fn fixed_batch(network: &Description) -> Option<usize> {
+    network.inputs.first().and_then(|port| port.shape.first().copied().flatten())
 }
 
 /// The shape of `count` pictures of a width and height.

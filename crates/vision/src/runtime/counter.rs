@@ -19,9 +19,13 @@ pub fn inference_time() -> Duration {
     Duration::from_nanos(TIME_ON_PEOPLE.load(Ordering::Relaxed))
 }
 
-/// Counts a run of a network on a picture of people, and times it.
-pub(crate) fn count_on_people<T>(run: impl FnOnce() -> T) -> T {
+/// Counts a run of a network on a picture of people, as somebody asked for it.
+pub(crate) fn count_on_people() {
     ON_PEOPLE.fetch_add(1, Ordering::SeqCst);
+}
+
+/// Times a run of a network on pictures of people, be it of one who asked or of several together.
+pub(crate) fn time_on_people<T>(run: impl FnOnce() -> T) -> T {
     let begun = Instant::now();
     let result = run();
     let took = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);

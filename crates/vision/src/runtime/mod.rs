@@ -11,7 +11,7 @@ mod precision;
 mod registry;
 mod tensor;
 
-pub(crate) use counter::count_on_people;
+pub(crate) use counter::{count_on_people, time_on_people};
 pub use counter::{inference_calls, inference_time};
 pub use device::{Card, Device};
 pub use onnx::{library_candidates, library_providers, library_version};

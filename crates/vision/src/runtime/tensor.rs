@@ -29,6 +29,26 @@ impl Tensor {
         &mut self.data
     }
 
+    /// Becomes a copy of `pictures` pictures of `other`'s batch, from picture `first` on; of those that it has.
+    pub(crate) fn copy_rows(&mut self, other: &Self, first: usize, pictures: usize) {
+        let batch = other.shape.first().copied().unwrap_or(0);
+        let size = other.data.len().checked_div(batch).unwrap_or(0);
+        let (first, end) = (first.min(batch), (first + pictures).min(batch));
+        let rows = other.data.get(first * size..end * size).unwrap_or_default();
+        self.shape.clear();
+        self.shape.extend_from_slice(&other.shape);
+        if let Some(count) = self.shape.first_mut() {
+            *count = end - first;
+        }
+        self.data.clear();
+        self.data.extend_from_slice(rows);
+    }
+
+    /// Overwrites the values; shape and memory stay.
+    pub(crate) fn wipe(&mut self) {
+        self.data.fill(0.0);
+    }
+
     pub fn shape(&self) -> &[usize] {
         &self.shape
     }
