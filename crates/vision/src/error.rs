@@ -37,6 +37,8 @@ pub enum Error {
     Size { model: String, side: u32, problem: String },
     #[error("subject map{}: {problem}", path.as_ref().map(|p| format!(" {}", p.display())).unwrap_or_default())]
     SubjectMap { path: Option<PathBuf>, problem: String },
+    #[error("a picture cannot be painted on like that: {problem}")]
+    Painting { problem: String },
     #[error("consent of epoch {given} is over; {current} is the oldest still valid")]
     Stale { given: u64, current: u64 },
     /// `remedy` says what to do next.
@@ -50,9 +52,6 @@ impl Error {
         match self {
             Self::Inference { model, problem } => {
                 Self::Inference { model: model.clone(), problem: problem.clone() }
-            }
-            Self::Gpu { failure, problem, remedy } => {
-                Self::Gpu { failure: *failure, problem: problem.clone(), remedy: remedy.clone() }
             }
             other => Self::Inference { model: "of a batch".into(), problem: other.to_string() },
         }

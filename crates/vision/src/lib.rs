@@ -23,6 +23,7 @@ pub mod face;
 pub mod frame;
 pub mod geometry;
 mod model;
+pub mod paint;
 mod pool;
 pub mod preprocess;
 pub mod process;

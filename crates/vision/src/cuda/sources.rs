@@ -20,10 +20,19 @@ macro_rules! sources {
 sources! {
     /// Checks that kernels can be compiled, loaded and run, see [`crate::cuda::self_test`].
     SELF_TEST = "self_test.cu";
+    /// YuNet's outputs to candidates.
+    YUNET = "yunet.cu";
+    /// A single-shot detector's outputs to candidates.
+    SSD = "ssd.cu";
+    /// Non-maximum suppression.
+    NMS = "nms.cu";
+    /// Obscuring regions of a frame, drawing on it.
+    PAINT = "paint.cu";
 }
 
 /// What the sources include, by name. NVRTC gets no folder to look in.
-pub static HEADERS: &[(&str, &str)] = &[("common.cuh", include_str!("kernels/common.cuh"))];
+pub static HEADERS: &[(&str, &str)] =
+    &[("common.cuh", include_str!("kernels/common.cuh")), ("decode.cuh", include_str!("kernels/decode.cuh"))];
 
 /// The names of the kernels in a source: what follows `KERNEL(` at the start of a line.
 pub(super) fn kernel_names(text: &str) -> impl Iterator<Item = &str> {

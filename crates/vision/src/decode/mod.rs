@@ -122,7 +122,7 @@ fn fits(found: &[Option<usize>], wanted: &[Option<usize>]) -> bool {
 }
 
 /// The error for outputs that turn out at run time to have another size than their input calls for.
-fn wrong_size(model: &str, decoder: Decoder, expected: &str, found: usize) -> Error {
+pub(crate) fn wrong_size(model: &str, decoder: Decoder, expected: &str, found: usize) -> Error {
     Error::Shape {
         model: model.to_owned(),
         decoder: decoder.name(),

@@ -42,7 +42,7 @@ pub(super) fn promising(
 ///
 /// # Errors
 /// [`Error::Inference`]: no number, or no probability.
-pub(super) fn checked(model: &str, output: &str, score: f32) -> Result<f32> {
+pub(crate) fn checked(model: &str, output: &str, score: f32) -> Result<f32> {
     let fail = |problem: String| Err(Error::Inference { model: model.to_owned(), problem });
     if score.is_nan() {
         return fail(format!(

@@ -5,8 +5,8 @@ use crate::{Rect, Result, runtime::Tensor, spec::Decoder};
 
 pub struct SsdFace {
     model: String,
-    boxes: usize,
-    scores: usize,
+    pub(crate) boxes: usize,
+    pub(crate) scores: usize,
 }
 
 impl SsdFace {

@@ -5,23 +5,23 @@ use super::{Candidates, DetectionDecoder, Outputs, item, scan, wrong_size};
 use crate::{Rect, Result, runtime::Tensor, spec::Decoder};
 use std::ops::Range;
 
-const STRIDES: [usize; 3] = [8, 16, 32];
+pub(crate) const STRIDES: [usize; 3] = [8, 16, 32];
 
 /// The first look compares squares, without a root; rounding must not lose a score that lies on the threshold.
-const ROUNDING: f32 = 1e-5;
+pub(crate) const ROUNDING: f32 = 1e-5;
 
 pub struct Yunet {
     model: String,
-    levels: [Level; 3],
+    pub(crate) levels: [Level; 3],
 }
 
 /// Indices of the outputs of one stride.
 #[derive(Clone, Copy)]
-struct Level {
-    class: usize,
-    object: usize,
-    bounds: usize,
-    points: usize,
+pub(crate) struct Level {
+    pub class: usize,
+    pub object: usize,
+    pub bounds: usize,
+    pub points: usize,
 }
 
 impl Yunet {

@@ -127,6 +127,6 @@ impl<'a> Component<'a> {
     }
 }
 
-fn subsampled(length: u32, shift: u8) -> usize {
+pub(crate) fn subsampled(length: u32, shift: u8) -> usize {
     (length as usize).div_ceil(1 << shift)
 }

@@ -1,0 +1,34 @@
+//! Painting on pictures: making what is in a region unrecognisable, and drawing a small picture or a line onto a frame.
+//!
+//! Everything here works on the picture where it lies, in its own format, and is the reference of the CUDA kernels
+//! (`kernels/paint.cu`), which do the same arithmetic and give the same bytes. Geometry is decided once
+//! (`plan`), for both.
+//!
+//! | | what happens |
+//! |---|---|
+//! | [`obscure`] | blurs, pixelates or fills regions |
+//! | [`draw`] | lays bitmaps with transparency, areas of one colour and outlines over the frame |
+//!
+//! **Cells.** A picture with subsampled chroma is treated in cells: the pixels that share a chroma sample (2 x 2 in 4:2:0).
+//! A region takes whole cells, so that chroma is painted exactly where luma is, and no pixel outside it takes on another
+//! colour.
+
+mod canvas;
+mod color;
+mod depth;
+pub use depth::Depth;
+mod draw;
+mod obscure;
+mod patch;
+mod plan;
+mod region;
+
+use canvas::Sampling;
+pub use canvas::{Canvas, CanvasComponent};
+use color::of_color;
+pub use draw::{Bitmap, Item, Order, Paint, draw, outline};
+pub use obscure::obscure;
+use patch::EffectCode;
+pub use patch::{Effect, Obscuring, Shape};
+use plan::plan;
+use region::{MOST_REGIONS, Region};
