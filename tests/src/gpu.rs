@@ -52,8 +52,34 @@ pub struct StandIn {
 }
 
 /// The stand-in driver, compiled if need be, in this process and in place of any other `libcuda.so.1`. `None`, said out
-/// loud, where there is no g++.
+/// loud, where there is no g++ to compile it with, or no NVRTC to compile kernels with.
 pub fn stand_in() -> Option<StandIn> {
+    let stand_in = driver()?;
+    if nvrtc().is_none() {
+        skip(
+            "there is no NVRTC: run `make test`, whose set-up fetches it, or `facialads models install --library nvrtc`, \
+             or set FACIALADS_CUDA_LIBS to its folder",
+        );
+        return None;
+    }
+    Some(stand_in)
+}
+
+/// NVRTC as a test may expect it to be found: in `$FACIALADS_CUDA_LIBS` or where set-up puts it, beside the models.
+pub fn nvrtc() -> Option<PathBuf> {
+    let set = std::env::var_os("FACIALADS_CUDA_LIBS");
+    let folders = set.as_deref().map(std::env::split_paths).into_iter().flatten();
+    let beside = crate::models_dir().parent().map(|parent| parent.join("lib/nvrtc"));
+    folders.chain(beside).find_map(|folder| {
+        let mut files = std::fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+        files.find(|file| {
+            file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("libnvrtc.so"))
+        })
+    })
+}
+
+/// The stand-in for tests that compile no kernels: needs no NVRTC.
+pub fn driver() -> Option<StandIn> {
     static ALONE: Mutex<()> = Mutex::new(());
     static DRIVER: OnceLock<Result<Driver, String>> = OnceLock::new();
     let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -70,11 +96,37 @@ pub fn stand_in() -> Option<StandIn> {
     }
 }
 
+/// The stand-in, GStreamer started on it, and `cudaupload`, `cudadownload` and the like registered.
+///
+/// Whatever registry file GStreamer uses says that its plugin `nvcodec` has no elements, because it was written where
+/// there was no driver. So the plugin is loaded again in this process; the file stays as it is.
+#[cfg(feature = "gst")]
+pub fn gstreamer() -> Option<StandIn> {
+    let stand_in = driver()?;
+    if let Err(error) = gst::init() {
+        skip(&format!("GStreamer does not start: {error}"));
+        return None;
+    }
+    static LOADED: OnceLock<Result<(), String>> = OnceLock::new();
+    let loaded = LOADED.get_or_init(|| {
+        let plugin = gst::Registry::get().find_plugin("nvcodec").ok_or("it is not installed")?;
+        let file = plugin.filename().ok_or("it has no file")?;
+        gst::Plugin::load_file(file).map_err(|error| error.to_string())?;
+        gst::ElementFactory::find("cudaupload").map(|_| ()).ok_or("it has no cudaupload".into())
+    });
+    if let Err(reason) = loaded {
+        skip(&format!("GStreamer's plugin nvcodec is not to be had (gstreamer1.0-plugins-bad): {reason}"));
+        return None;
+    }
+    Some(stand_in)
+}
+
 fn load() -> Result<Driver, String> {
     let folder = build::build()?;
     // `libcuda.so` too: some ask for that name first, and a machine with a toolkit has one.
     let library = open(&folder.join("libcuda.so.1"))?;
     open(&folder.join("libcuda.so"))?;
+    open(&folder.join("libnvcuvid.so.1"))?;
     // SAFETY: the names and signatures are those of tests/stand-in/state.cpp, and the library is never closed.
     let driver = unsafe {
         Driver {

@@ -119,7 +119,7 @@ impl Cuda {
 
 #[test]
 fn a_kernel_runs_with_the_parameters_that_it_was_given() {
-    let Some(gpu) = gpu::stand_in() else { return };
+    let Some(gpu) = gpu::driver() else { return };
     assert!(gpu.kernels().contains(&"fill".to_owned()), "{:?}", gpu.kernels());
     let cuda = Cuda::open();
     let context = cuda.context();
@@ -137,7 +137,7 @@ fn a_kernel_runs_with_the_parameters_that_it_was_given() {
 
 #[test]
 fn parameters_of_another_size_are_refused() {
-    let Some(gpu) = gpu::stand_in() else { return };
+    let Some(gpu) = gpu::driver() else { return };
     let cuda = Cuda::open();
     let context = cuda.context();
     let function = cuda.fill();
@@ -157,7 +157,7 @@ fn parameters_of_another_size_are_refused() {
 
 #[test]
 fn only_kernels_of_the_ptx_are_found() {
-    let Some(_gpu) = gpu::stand_in() else { return };
+    let Some(_gpu) = gpu::driver() else { return };
     let cuda = Cuda::open();
     let context = cuda.context();
     let (mut module, mut function) = (null_mut(), null_mut());
@@ -169,7 +169,7 @@ fn only_kernels_of_the_ptx_are_found() {
 
 #[test]
 fn an_old_driver_takes_no_new_ptx_and_an_old_card_no_code_for_newer_ones() {
-    let Some(gpu) = gpu::stand_in() else { return };
+    let Some(gpu) = gpu::driver() else { return };
     let cuda = Cuda::open();
     let context = cuda.context();
     let mut module = null_mut();
@@ -183,7 +183,7 @@ fn an_old_driver_takes_no_new_ptx_and_an_old_card_no_code_for_newer_ones() {
 
 #[test]
 fn a_kernel_that_leaves_its_memory_is_stopped_and_the_context_is_lost() {
-    let Some(gpu) = gpu::stand_in() else { return };
+    let Some(gpu) = gpu::driver() else { return };
     let cuda = Cuda::open();
     let context = cuda.context();
     let memory = cuda.memory(1000);
@@ -204,7 +204,7 @@ fn a_kernel_that_leaves_its_memory_is_stopped_and_the_context_is_lost() {
 
 #[test]
 fn a_few_bytes_too_many_are_seen_in_the_guard_zone() {
-    let Some(gpu) = gpu::stand_in() else { return };
+    let Some(gpu) = gpu::driver() else { return };
     let cuda = Cuda::open();
     let context = cuda.context();
     let memory = cuda.memory(1000);
@@ -219,7 +219,7 @@ fn a_few_bytes_too_many_are_seen_in_the_guard_zone() {
 
 #[test]
 fn freed_memory_and_memory_of_another_context_are_refused() {
-    let Some(gpu) = gpu::stand_in() else { return };
+    let Some(gpu) = gpu::driver() else { return };
     let cuda = Cuda::open();
     let one = cuda.context();
     let in_one = cuda.memory(64);
@@ -255,7 +255,7 @@ fn freed_memory_and_memory_of_another_context_are_refused() {
 
 #[test]
 fn late_work_runs_when_it_is_waited_for_and_in_the_order_of_events() {
-    let Some(gpu) = gpu::stand_in() else { return };
+    let Some(gpu) = gpu::driver() else { return };
     let cuda = Cuda::open();
     let context = cuda.context();
     let memory = cuda.memory(256);
@@ -300,7 +300,7 @@ fn late_work_runs_when_it_is_waited_for_and_in_the_order_of_events() {
 
 #[test]
 fn failures_come_when_they_are_due() {
-    let Some(gpu) = gpu::stand_in() else { return };
+    let Some(gpu) = gpu::driver() else { return };
     let cuda = Cuda::open();
     let context = cuda.context();
     gpu.fail("cuMemAlloc", gpu::OUT_OF_MEMORY, 1, Some(1));
@@ -327,7 +327,7 @@ fn failures_come_when_they_are_due() {
 
 #[test]
 fn a_primary_context_is_one_and_goes_with_its_last_holder() {
-    let Some(gpu) = gpu::stand_in() else { return };
+    let Some(gpu) = gpu::driver() else { return };
     let cuda = Cuda::open();
     let before = gpu.count("live contexts");
     gpu.devices(2);

@@ -53,6 +53,9 @@ impl Error {
             Self::Inference { model, problem } => {
                 Self::Inference { model: model.clone(), problem: problem.clone() }
             }
+            Self::Gpu { failure, problem, remedy } => {
+                Self::Gpu { failure: *failure, problem: problem.clone(), remedy: remedy.clone() }
+            }
             other => Self::Inference { model: "of a batch".into(), problem: other.to_string() },
         }
     }

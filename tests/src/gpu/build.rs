@@ -42,40 +42,32 @@ pub(super) fn build() -> Result<PathBuf, String> {
     for file in files(&kernels_dir(), &["cu"])? {
         objects.push(object(&base, &file, &headers, KERNEL_OPTIONS)?);
     }
-    link(&base, &objects)
+    let decoder = object(&base, &sources.join("nvcuvid/nvcuvid.cpp"), &[], &[])?;
+    link(&base, &objects, &decoder)
 }
 
-fn link(base: &Path, objects: &[PathBuf]) -> Result<PathBuf, String> {
-    let names: Vec<String> = objects.iter().map(|object| object.display().to_string()).collect();
+fn link(base: &Path, objects: &[PathBuf], decoder: &Path) -> Result<PathBuf, String> {
+    let all = objects.iter().map(PathBuf::as_path).chain([decoder]);
+    let names: Vec<String> = all.map(|object| object.display().to_string()).collect();
     let folder = base.join(digest(names.iter().map(String::as_bytes)));
     if folder.join("complete").exists() {
         return Ok(folder);
     }
     fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let mut link = compiler();
-    link.args(["-shared", "-Wl,-soname,libcuda.so.1", "-Wl,-z,defs", "-o"])
-        .arg(folder.join("libcuda.so.1"))
-        .args(objects);
-    run(link)?;
+    library(&folder, "libcuda.so.1", objects)?;
+    library(&folder, "libnvcuvid.so.1", &[decoder.to_path_buf()])?;
     // Nothing of its own: whoever asks `libcuda.so` for a function gets it from `libcuda.so.1`.
-    let mut alias = compiler();
-    alias.args([
-        "-shared",
-        "-Wl,-soname,libcuda.so",
-        "-Wl,--no-as-needed",
-        "-x",
-        "c",
-        "/dev/null",
-        "-x",
-        "none",
-        "-o",
-    ]);
-    run({
-        alias.arg(folder.join("libcuda.so")).arg(folder.join("libcuda.so.1"));
-        alias
-    })?;
+    library(&folder, "libcuda.so", &[folder.join("libcuda.so.1")])?;
     fs::write(folder.join("complete"), "").map_err(|error| format!("{}: {error}", folder.display()))?;
     Ok(folder)
+}
+
+/// A library whose name for `dlopen` is that of its file, wherever it lies.
+fn library(folder: &Path, name: &str, from: &[PathBuf]) -> Result<(), String> {
+    let mut link = compiler();
+    link.args(["-shared", "-Wl,-z,defs", "-Wl,--no-as-needed"]).arg(format!("-Wl,-soname,{name}"));
+    link.args(from).arg("-o").arg(folder.join(name));
+    run(link)
 }
 
 /// Compiles one file, unless it was with the same text, headers, options and compiler.

@@ -41,6 +41,8 @@ pub(super) struct Inner {
     pub events: Events,
     pub memory: Memory,
     pub modules: Modules,
+    /// What keeps somebody else's context alive; the last field, dropped after all that is in the context.
+    keep: Mutex<Option<Box<dyn Send>>>,
 }
 
 // SAFETY: the driver's handles may be used from any thread; what changes is behind locks.
@@ -102,6 +104,24 @@ impl Gpu {
         Ok(Self::known_or_new(driver, context.cast(), None)?.0)
     }
 
+    /// The same, with what keeps the context alive: `keep` is dropped after the last clone of this [`Gpu`] and everything made of it,
+    /// or at once where the context is alive without it.
+    ///
+    /// # Errors
+    /// As [`Gpu::of_context`].
+    ///
+    /// # Safety
+    /// `context` is a live context of the driver for as long as `keep` lives.
+    pub unsafe fn of_context_kept(context: *mut c_void, keep: impl Send + 'static) -> Result<Self> {
+        // SAFETY: `keep` is held for as long as anything of the context, see below.
+        let gpu = unsafe { Self::of_context(context) }?;
+        // A primary context we hold ourselves. Its GStreamer wrapper holds this very value: neither would ever end.
+        if !gpu.0.primary {
+            gpu.0.keep.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| Box::new(keep));
+        }
+        Ok(gpu)
+    }
+
     /// The one of this context; whether it is new. A new one owns a retained primary context, if `primary` names its device.
     fn known_or_new(
         driver: &'static Driver,
@@ -142,6 +162,7 @@ impl Gpu {
             events: Events::default(),
             memory: Memory::default(),
             modules: Modules::default(),
+            keep: Mutex::default(),
         });
         all.push(Arc::downgrade(&inner));
         Ok((Self(inner), true))

@@ -33,32 +33,6 @@ impl Default for Card {
 }
 
 impl Card {
-    /// The number of the card among those of this machine, given as numbers and UUIDs.
-    ///
-    /// # Errors
-    /// None or several are meant, in words that list what there is.
-    pub fn among<'a>(&self, cards: impl IntoIterator<Item = (u32, &'a str)>) -> Result<u32, String> {
-        let cards: Vec<(u32, &str)> = cards.into_iter().collect();
-        let listed = || {
-            let all: Vec<String> = cards.iter().map(|(number, uuid)| format!("{number} ({uuid})")).collect();
-            if all.is_empty() { "none".to_owned() } else { all.join(", ") }
-        };
-        let is_meant = |(number, uuid): &&(u32, &str)| match self {
-            Self::Number(wanted) => number == wanted,
-            Self::Uuid(wanted) => {
-                uuid.get(..wanted.len()).is_some_and(|start| start.eq_ignore_ascii_case(wanted))
-            }
-        };
-        let mut meant = cards.iter().filter(is_meant);
-        match (meant.next(), meant.next()) {
-            (Some((number, _)), None) => Ok(*number),
-            (None, _) => Err(format!("there is no GPU {self}; this process sees {}", listed())),
-            (Some(_), Some(_)) => {
-                Err(format!("{self} is the beginning of several; this process sees {}", listed()))
-            }
-        }
-    }
-
     /// `None` if it is neither a number nor the beginning of a UUID.
     fn parse(text: &str) -> Option<Self> {
         if let Ok(number) = text.parse() {
@@ -132,22 +106,5 @@ impl FromStr for Device {
             ("openvino", Some(name)) if !name.is_empty() => Ok(Self::OpenVino(name.to_ascii_uppercase())),
             _ => Err(unknown()),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_card_is_found_by_number_or_by_the_beginning_of_its_uuid() {
-        let cards = [(0, "GPU-8f3a11"), (1, "GPU-8f3b22"), (2, "MIG-c6d4")];
-        let among = |card: &str| Card::parse(card).unwrap().among(cards);
-        assert_eq!(among("1"), Ok(1));
-        assert_eq!(among("gpu-8F3B"), Ok(1));
-        assert_eq!(among("MIG-c6d4"), Ok(2));
-        assert!(among("GPU-8f3").unwrap_err().contains("beginning of several"));
-        assert!(among("3").unwrap_err().contains("0 (GPU-8f3a11), 1 (GPU-8f3b22), 2 (MIG-c6d4)"));
-        assert!(Card::default().among([]).unwrap_err().contains("sees none"));
     }
 }

@@ -4,6 +4,8 @@
 
 mod counter;
 mod device;
+mod gpu;
+mod notices;
 mod onnx;
 mod openvino;
 mod pattern;
@@ -14,7 +16,11 @@ mod tensor;
 pub(crate) use counter::{count_on_people, time_on_people};
 pub use counter::{inference_calls, inference_time};
 pub use device::{Card, Device};
-pub use onnx::{library_candidates, library_providers, library_version};
+pub use gpu::{GpuNetwork, GpuSession, GpuTensor};
+pub use notices::{Notice, NoticeKind, Notices};
+pub use onnx::{
+    cuda_library_folders, library_candidates, library_providers, library_version, tensorrt_cache,
+};
 pub use openvino::{OpenVinoInfo, openvino_candidates, openvino_info};
 pub use pattern::{PatternRun, run_on_pattern};
 pub use precision::Precision;
@@ -53,6 +59,15 @@ pub trait Network: Send + Sync {
     /// # Errors
     /// The input's shape does not fit, or the runtime failed; `outputs` then holds nothing of use.
     fn run(&self, shape: &[usize], values: &[f32], outputs: &mut Vec<Tensor>) -> Result<()>;
+    /// The same network where its input and outputs can lie in a GPU's memory. To be asked for each run: a network that fails on
+    /// a GPU moves on to the next device, and one whose TensorRT engines become ready moves there.
+    fn gpu(&self) -> Option<&dyn GpuNetwork> {
+        None
+    }
+    /// What became known of it since it was loaded, where that can happen.
+    fn notices(&self) -> Option<&Notices> {
+        None
+    }
 }
 
 /// What a network says of itself.
@@ -97,7 +112,7 @@ pub struct Port {
     pub name: String,
     /// Dimensions; `None` where any size will do.
     pub shape: Vec<Option<usize>>,
-    /// Whether it holds 32-bit floating-point numbers, the only kind supported.
+    /// Whether it holds 32-bit floating-point numbers, the only kind supported; on a GPU the input may hold 16-bit ones.
     pub float: bool,
 }
 

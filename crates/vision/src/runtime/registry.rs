@@ -108,6 +108,7 @@ fn on_device(
 ) -> Result<Arc<dyn Network>> {
     let (runtime, precision): (&dyn Runtime, _) = match device {
         Device::OpenVino(_) => (&OpenVino, options.precision),
+        Device::Cuda(_) | Device::TensorRt(_) => (&OnnxRuntime, options.precision),
         // It has one precision, so that elements which ask for different ones can share.
         _ => (&OnnxRuntime, Precision::F32),
     };

@@ -6,7 +6,7 @@ use std::{
     env,
     ffi::CStr,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, OnceLock, PoisonError},
 };
 
 #[cfg(target_os = "macos")]
@@ -16,15 +16,18 @@ const FILE: &str = "libonnxruntime.so";
 
 // Never dropped: networks live in registries and worker threads that end in no certain order.
 static ENVIRONMENT: Mutex<Option<Environment>> = Mutex::new(None);
+static OPENED: OnceLock<PathBuf> = OnceLock::new();
 
-/// Where the library is looked for: `$ORT_DYLIB_PATH` alone if it is set; else `../lib/libonnxruntime.so` beside the models'
-/// folder, then the dynamic loader's own path.
+/// Where the library is looked for: `$ORT_DYLIB_PATH` alone if it is set; else beside the models' folder
+/// `../lib/onnxruntime-gpu/libonnxruntime.so`, which runs networks on CPUs as well, and `../lib/libonnxruntime.so`; then the
+/// dynamic loader's own path.
 pub fn library_candidates() -> Vec<PathBuf> {
     if let Some(path) = env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty()) {
         return vec![PathBuf::from(path)];
     }
-    let installed = models_dir().parent().map(|parent| parent.join("lib").join(FILE));
-    installed.into_iter().filter(|path| path.exists()).chain([PathBuf::from(FILE)]).collect()
+    let lib = models_dir().parent().map(|parent| parent.join("lib"));
+    let installed = lib.map(|lib| [lib.join("onnxruntime-gpu").join(FILE), lib.join(FILE)]);
+    installed.into_iter().flatten().filter(|path| path.exists()).chain([PathBuf::from(FILE)]).collect()
 }
 
 /// The opened library's environment. A failure is not remembered: the library may be installed while we run.
@@ -42,6 +45,8 @@ fn open() -> Result<Environment> {
     for path in library_candidates() {
         match ort::init_from(&path) {
             Ok(builder) => {
+                // The first one stays: `ort` opens no second.
+                let _ = OPENED.set(path);
                 return builder
                     .with_name("facialads")
                     .with_telemetry(false)
@@ -52,6 +57,12 @@ fn open() -> Result<Environment> {
         }
     }
     Err(Error::Library { problem: problems.join("; ") })
+}
+
+/// The library's file as it was opened; its providers lie beside it.
+pub(super) fn opened() -> Option<PathBuf> {
+    let path = OPENED.get()?;
+    Some(path.canonicalize().unwrap_or_else(|_| path.clone()))
 }
 
 /// ONNX Runtime's version ("1.32.0"), opening the library if need be.

@@ -1,11 +1,16 @@
-//! ONNX Runtime, on the CPU.
+//! ONNX Runtime, on the CPU and on NVIDIA's GPUs.
 
 mod call;
+mod cuda;
+mod handle;
 mod library;
 mod providers;
+mod tensorrt;
 
+pub use cuda::cuda_library_folders;
 pub use library::{library_candidates, library_version};
 pub use providers::library_providers;
+pub use tensorrt::tensorrt_cache;
 
 use super::{Description, Device, Network, Port, Precision, Runtime, Tensor};
 use crate::{Error, Result};
@@ -27,12 +32,9 @@ impl Runtime for OnnxRuntime {
         library_version().map_or_else(|_| "ONNX Runtime".into(), |v| format!("ONNX Runtime {v}"))
     }
 
-    fn load(&self, file: &Path, device: &Device, _: Precision) -> Result<Arc<dyn Network>> {
-        if !matches!(device, Device::Auto | Device::Cpu) {
-            return Err(Error::Device {
-                device: device.to_string(),
-                reason: "this build of Facial Ads has no support for it".into(),
-            });
+    fn load(&self, file: &Path, device: &Device, precision: Precision) -> Result<Arc<dyn Network>> {
+        if matches!(device, Device::Cuda(_) | Device::TensorRt(_)) {
+            return cuda::load(file, device, precision);
         }
         let fail = |problem: String| Error::Load { path: file.to_owned(), problem };
         // Read here: ONNX Runtime's own message for a missing file is about a protobuf.
@@ -73,6 +75,10 @@ fn port(name: &str, kind: &ValueType) -> Port {
         _ => (Vec::new(), false),
     };
     Port { name: name.to_owned(), shape, float }
+}
+
+fn is_half(kind: &ValueType) -> bool {
+    matches!(kind, ValueType::Tensor { ty: TensorElementType::Float16, .. })
 }
 
 struct OnnxNetwork {
