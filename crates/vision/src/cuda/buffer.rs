@@ -194,6 +194,10 @@ impl PinnedBuffer {
         Ok(Self { gpu: gpu.clone(), start, len: bytes, pending: None, filled: 0 })
     }
 
+    pub fn gpu(&self) -> &Gpu {
+        &self.gpu
+    }
+
     /// Bytes that it can hold.
     pub fn len(&self) -> usize {
         self.len

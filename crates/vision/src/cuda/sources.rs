@@ -20,6 +20,12 @@ macro_rules! sources {
 sources! {
     /// Checks that kernels can be compiled, loaded and run, see [`crate::cuda::self_test`].
     SELF_TEST = "self_test.cu";
+    /// Whole frames to networks' inputs, see [`crate::cuda::picture`].
+    PICTURE = "picture.cu";
+    /// Faces to networks' inputs, see [`crate::cuda::crop`].
+    CROP = "crop.cu";
+    /// How clearly pictures show their faces, see [`crate::cuda::quality`].
+    QUALITY = "quality.cu";
     /// YuNet's outputs to candidates.
     YUNET = "yunet.cu";
     /// A single-shot detector's outputs to candidates.
@@ -31,8 +37,12 @@ sources! {
 }
 
 /// What the sources include, by name. NVRTC gets no folder to look in.
-pub static HEADERS: &[(&str, &str)] =
-    &[("common.cuh", include_str!("kernels/common.cuh")), ("decode.cuh", include_str!("kernels/decode.cuh"))];
+pub static HEADERS: &[(&str, &str)] = &[
+    ("common.cuh", include_str!("kernels/common.cuh")),
+    ("decode.cuh", include_str!("kernels/decode.cuh")),
+    ("frame.cuh", include_str!("kernels/frame.cuh")),
+    ("scale.cuh", include_str!("kernels/scale.cuh")),
+];
 
 /// The names of the kernels in a source: what follows `KERNEL(` at the start of a line.
 pub(super) fn kernel_names(text: &str) -> impl Iterator<Item = &str> {

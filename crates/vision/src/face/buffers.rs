@@ -1,6 +1,6 @@
 //! Memory for pictures of faces on their way from the streaming thread to the worker: used again, and wiped in between.
 
-use super::portrait::CutScratch;
+use crate::preprocess::CutScratch;
 use std::{
     ops::Range,
     sync::{Arc, Mutex, PoisonError},

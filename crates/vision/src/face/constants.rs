@@ -37,7 +37,7 @@ pub(super) const LEAST_QUALITY: f32 = 0.5;
 pub(super) const LEAST_SIDE: f32 = 24.0;
 /// Size: error = first * (second / shorter side in pixels) ^ third. Lab: 16 px 10.0, 24 px 5.3, 32 px 3.7, 48 px 2.3 years.
 pub(super) const SIZE_ERROR: (f32, f32, f32) = (10.0, 16.0, 1.4);
-/// Blur: error = first * (second / detail) ^ third, at most the fourth; see `quality::Picture::detail`. Lab: blurred by 1.5 / 3 /
+/// Blur: error = first * (second / detail) ^ third, at most the fourth; see `quality::Clarity::detail`. Lab: blurred by 1.5 / 3 /
 /// 5 % of the shorter side 3.4 / 8.0 / 15.7 years.
 pub(super) const BLUR_ERROR: (f32, f32, f32, f32) = (3.4, 12.9, 0.7, 25.0);
 /// Blur is judged at this many pixels a side, and not at all by networks that see fewer than half.

@@ -7,12 +7,13 @@ use super::{
     calibration::{Averaged, Calibrated, Calibration},
     constants::{CAREFUL_MAIN, CAREFUL_MARGINS, EXPRESSION_MARGIN},
     framing::{Framing, Place},
-    portrait::{CutScratch, mirror},
+    portrait::mirror,
     quality::{self, Hindrance},
 };
 use crate::{
     Frame, Result,
     decode::age_gender::Estimate,
+    preprocess::CutScratch,
     runtime::Description,
     spec::{self, InputSpec},
 };

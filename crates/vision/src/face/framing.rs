@@ -1,7 +1,11 @@
 //! Which part of a frame a network is shown of a face.
 
-use super::portrait::{CutScratch, Portrait};
-use crate::{Frame, Rect, spec::InputSpec};
+use super::portrait::Portrait;
+use crate::{
+    Frame, Rect,
+    preprocess::{Cut, CutScratch},
+    spec::InputSpec,
+};
 
 /// How a face is cut out. Networks are accurate with the framing that they were trained with.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,8 +35,20 @@ impl Framing {
         memory: &mut CutScratch,
         out: &mut [f32],
     ) -> Option<()> {
+        let cut = self.cut_of((frame.width(), frame.height()), face, margin, input)?;
+        cut.write(frame, input, memory, out).then_some(())
+    }
+
+    /// What would be cut out of a frame of width and height `size`, in whichever memory it lies.
+    pub(super) fn cut_of(
+        self,
+        size: (u32, u32),
+        face: &Place,
+        margin: f32,
+        input: &InputSpec,
+    ) -> Option<Cut> {
         match self {
-            Self::Box => Portrait::cut_into(frame, &face.bounds, margin, input, memory, out).map(drop),
+            Self::Box => Portrait::cut_of(size, &face.bounds, margin, input),
             Self::Upright => {
                 // The corners and the middle of the square serve as landmarks.
                 const CORNERS: [(f32, f32); 5] = [(0.0, 0.0), (1.0, 0.0), (0.5, 0.5), (0.0, 1.0), (1.0, 1.0)];
@@ -43,7 +59,7 @@ impl Framing {
                     let (right, down) = ((u - 0.5) * side, (v - 0.5) * side);
                     (x + right * along_x - down * along_y, y + right * along_y + down * along_x)
                 });
-                Portrait::cut_aligned_into(frame, &points, &CORNERS, input, memory, out).map(drop)
+                Portrait::aligned_cut_of(size, &points, &CORNERS, input)
             }
         }
     }

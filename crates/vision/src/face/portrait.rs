@@ -3,7 +3,7 @@
 use crate::{
     Frame, Rect,
     geometry::Similarity,
-    preprocess::{Placement, Region, Scratch, WarpScratch, picture_into, warp_into},
+    preprocess::{Cut, CutScratch, Placement, Region, Scratch, Upright, picture_into},
     spec::{InputSpec, Layout},
 };
 
@@ -23,21 +23,6 @@ pub const TEMPLATE: [(f32, f32); 5] = [
     ((70.7299 + 0.5) / 112.0, (92.2041 + 0.5) / 112.0),
 ];
 
-/// Memory of cutting between two faces: nothing is allocated once it has seen the largest.
-#[derive(Default)]
-pub struct CutScratch {
-    cut: Scratch,
-    warp: WarpScratch,
-}
-
-impl CutScratch {
-    /// Overwrites the pixels of faces that it still holds; tables and memory stay.
-    pub fn wipe(&mut self) {
-        self.cut.wipe();
-        self.warp.wipe();
-    }
-}
-
 /// A face's picture as a network wants it. Holds no reference to the frame, and is never printed.
 #[derive(Clone)]
 pub struct Portrait {
@@ -53,7 +38,7 @@ impl Portrait {
     /// `bounds`: the face in pixels of the frame; grown by `margin` (0.2: 20 % wider and higher), clipped to the frame.
     /// `None` where less than 20 pixels a side remain.
     pub fn cut(frame: &Frame, bounds: &Rect, margin: f32, input: &InputSpec) -> Option<Self> {
-        let placement = Self::placement(frame, bounds, margin, input)?;
+        let placement = Self::placement(size(frame), bounds, margin, input)?;
         let mut values = vec![0.0; placement.values()];
         picture_into(frame, &placement, input, &mut Scratch::default(), &mut values);
         Some(Self { values, placement, aligned: None, layout: input.layout })
@@ -70,14 +55,17 @@ impl Portrait {
         memory: &mut CutScratch,
         out: &mut [f32],
     ) -> Option<Placement> {
-        let placement = Self::placement(frame, bounds, margin, input)?;
-        let out = out.get_mut(..placement.values())?;
-        picture_into(frame, &placement, input, &mut memory.cut, out);
-        Some(placement)
+        let placement = Self::placement(size(frame), bounds, margin, input)?;
+        Cut::Box(placement).write(frame, input, memory, out).then_some(placement)
     }
 
-    fn placement(frame: &Frame, bounds: &Rect, margin: f32, input: &InputSpec) -> Option<Placement> {
-        let region = region(&bounds.grown(margin), frame.width(), frame.height())?;
+    /// What [`Portrait::cut`] would cut out of a frame of width and height `size`; `None` where it gives none.
+    pub fn cut_of(size: (u32, u32), bounds: &Rect, margin: f32, input: &InputSpec) -> Option<Cut> {
+        Self::placement(size, bounds, margin, input).map(Cut::Box)
+    }
+
+    fn placement(size: (u32, u32), bounds: &Rect, margin: f32, input: &InputSpec) -> Option<Placement> {
+        let region = region(&bounds.grown(margin), size.0, size.1)?;
         Some(Placement::of_region(region, input, 1.0))
     }
 
@@ -119,13 +107,34 @@ impl Portrait {
         memory: &mut CutScratch,
         out: &mut [f32],
     ) -> Option<Similarity> {
+        let upright = Self::upright(size(frame), points, template, input)?;
+        let to_frame = *upright.to_frame();
+        Cut::Upright(upright).write(frame, input, memory, out).then_some(to_frame)
+    }
+
+    /// What [`Portrait::cut_aligned`] would cut out of a frame of width and height `size`; `None` where it gives none.
+    pub fn aligned_cut_of(
+        size: (u32, u32),
+        points: &[(f32, f32); 5],
+        template: &[(f32, f32); 5],
+        input: &InputSpec,
+    ) -> Option<Cut> {
+        Self::upright(size, points, template, input).map(Cut::Upright)
+    }
+
+    fn upright(
+        size: (u32, u32),
+        points: &[(f32, f32); 5],
+        template: &[(f32, f32); 5],
+        input: &InputSpec,
+    ) -> Option<Upright> {
         let there = template.map(|(x, y)| (x * input.width as f32, y * input.height as f32));
         // Fitted in the picture, where all faces have one size, and not in the frame: the same measure for each.
         let to_frame = Similarity::fit(points, &there)?.inverse()?;
         if to_frame.scale() * (input.width.min(input.height) as f32) < LEAST_SIDE as f32 {
             return None;
         }
-        warp_into(frame, &to_frame, input, &mut memory.warp, out).then_some(to_frame)
+        Upright::new(size, &to_frame, input)
     }
 
     /// A point that a network found, placed by [`Portrait::placement`], in pixels of the frame.
@@ -144,6 +153,10 @@ impl Portrait {
     pub(crate) fn size(&self) -> (usize, usize) {
         (self.placement.out_width, self.placement.out_height)
     }
+}
+
+fn size(frame: &Frame) -> (u32, u32) {
+    (frame.width(), frame.height())
 }
 
 /// Exchanges left and right of a picture of `width` pixels in a network's layout.

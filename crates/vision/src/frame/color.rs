@@ -72,7 +72,6 @@ impl Conversion {
     }
 
     /// Luma offset and gain, then the shares of V in R, of U and V in G, and of U in B.
-    #[cfg(target_arch = "x86_64")]
     pub(crate) fn coefficients(&self) -> [f32; 6] {
         [self.luma_offset, self.luma_gain, self.rv, self.gu, self.gv, self.bu]
     }

@@ -52,18 +52,13 @@ impl<'a> Frame<'a> {
     /// A side of 0 or above [`MAX_SIDE`], a missing component, a component whose last sample lies outside its slice.
     pub fn new(width: u32, height: u32, color: ColorModel, components: &[Component<'a>]) -> Result<Self> {
         let fail = |problem: String| Error::Frame { width, height, problem };
-        if width == 0 || height == 0 || width > MAX_SIDE || height > MAX_SIDE {
-            return Err(fail(format!("sides must be 1 to {MAX_SIDE} pixels")));
-        }
-        let components = match (color, components) {
-            (ColorModel::Gray, [gray, ..]) => [*gray; 3],
-            (_, [a, b, c, ..]) => [*a, *b, *c],
-            (_, few) => {
-                return Err(fail(format!("{} component(s) given, {} needed", few.len(), color.components())));
-            }
-        };
+        check_size(width, height).map_err(fail)?;
+        let components = three(color, components).map_err(fail)?;
         for (number, component) in components.iter().enumerate() {
-            component.check(width, height).map_err(|p| fail(format!("component {number}: {p}")))?;
+            component
+                .lie()
+                .check(width, height, component.data.len())
+                .map_err(|p| fail(format!("component {number}: {p}")))?;
         }
         Ok(Self { width, height, color, components })
     }
@@ -95,35 +90,74 @@ impl<'a> Frame<'a> {
 }
 
 impl<'a> Component<'a> {
-    fn check(&self, width: u32, height: u32) -> Result<(), String> {
+    fn lie(&self) -> Lie {
+        Lie {
+            row_stride: self.row_stride,
+            pixel_stride: self.pixel_stride,
+            shift_x: self.shift_x,
+            shift_y: self.shift_y,
+            sample: 1,
+        }
+    }
+
+    /// Bytes up to and with the last sample of a component that is part of a [`Frame`] of this size.
+    pub(crate) fn bytes_needed(&self, width: u32, height: u32) -> usize {
+        self.lie().bytes_needed(width, height).unwrap_or(usize::MAX)
+    }
+
+    /// The row that holds the samples of picture row `y`.
+    pub(crate) fn row(&self, y: usize) -> &'a [u8] {
+        &self.data[(y >> self.shift_y) * self.row_stride..]
+    }
+}
+
+/// How one component lies in memory, be it the computer's or a GPU's.
+#[derive(Clone, Copy)]
+pub(crate) struct Lie {
+    pub(crate) row_stride: usize,
+    pub(crate) pixel_stride: usize,
+    pub(crate) shift_x: u8,
+    pub(crate) shift_y: u8,
+    /// Bytes of a sample.
+    pub(crate) sample: usize,
+}
+
+impl Lie {
+    /// Whether every sample lies inside the `available` bytes; what is wrong if not.
+    pub(crate) fn check(&self, width: u32, height: u32, available: usize) -> Result<(), String> {
         if self.shift_x > 4 || self.shift_y > 4 {
             return Err(format!("subsampling by 2^{} x 2^{} is unheard of", self.shift_x, self.shift_y));
         }
         if self.pixel_stride == 0 && subsampled(width, self.shift_x) > 1 {
             return Err("pixel stride 0".into());
         }
-        let needed = self.checked_bytes(width, height).ok_or("strides overflow")?;
-        if needed > self.data.len() {
-            return Err(format!("{needed} bytes needed, {} given", self.data.len()));
+        let needed = self.bytes_needed(width, height).ok_or("strides overflow")?;
+        if needed > available {
+            return Err(format!("{needed} bytes needed, {available} given"));
         }
         Ok(())
     }
 
     /// Bytes up to and with the last sample.
-    fn checked_bytes(&self, width: u32, height: u32) -> Option<usize> {
+    pub(crate) fn bytes_needed(&self, width: u32, height: u32) -> Option<usize> {
         let along = (subsampled(width, self.shift_x) - 1).checked_mul(self.pixel_stride)?;
         let down = (subsampled(height, self.shift_y) - 1).checked_mul(self.row_stride)?;
-        down.checked_add(along)?.checked_add(1)
+        down.checked_add(along)?.checked_add(self.sample)
     }
+}
 
-    /// The same, of a component that is part of a [`Frame`] of this size.
-    pub(crate) fn bytes_needed(&self, width: u32, height: u32) -> usize {
-        self.checked_bytes(width, height).unwrap_or(usize::MAX)
-    }
+/// What is wrong with the size of a frame.
+pub(crate) fn check_size(width: u32, height: u32) -> Result<(), String> {
+    let fits = |side: u32| (1..=MAX_SIDE).contains(&side);
+    if fits(width) && fits(height) { Ok(()) } else { Err(format!("sides must be 1 to {MAX_SIDE} pixels")) }
+}
 
-    /// The row that holds the samples of picture row `y`.
-    pub(crate) fn row(&self, y: usize) -> &'a [u8] {
-        &self.data[(y >> self.shift_y) * self.row_stride..]
+/// The components that a frame of this colour has; grey ones stand for all three.
+pub(crate) fn three<C: Copy>(color: ColorModel, components: &[C]) -> Result<[C; 3], String> {
+    match (color, components) {
+        (ColorModel::Gray, [gray, ..]) => Ok([*gray; 3]),
+        (_, [a, b, c, ..]) => Ok([*a, *b, *c]),
+        (_, few) => Err(format!("{} component(s) given, {} needed", few.len(), color.components())),
     }
 }
 

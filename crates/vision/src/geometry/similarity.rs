@@ -60,6 +60,11 @@ impl Similarity {
         (square.is_normal() && numbers.iter().all(|n| n.is_finite())).then_some(inverse)
     }
 
+    /// `a`, `b`, `x`, `y` of the matrix.
+    pub(crate) fn matrix(&self) -> [f32; 4] {
+        [self.a, self.b, self.x, self.y]
+    }
+
     /// Length of what had length 1; above 0.
     pub fn scale(&self) -> f32 {
         self.a.hypot(self.b)

@@ -13,18 +13,18 @@ pub(super) struct TwoTap {
 
 /// One direction of a placement.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Side {
+pub(crate) struct Side {
     /// Region in the frame.
-    pub(super) start: usize,
-    pub(super) length: usize,
+    pub(crate) start: usize,
+    pub(crate) length: usize,
     /// Where it lies on the canvas.
-    pub(super) offset: usize,
-    pub(super) canvas: f64,
-    pub(super) out: usize,
+    pub(crate) offset: usize,
+    pub(crate) canvas: f64,
+    pub(crate) out: usize,
 }
 
 impl Side {
-    fn step(&self) -> f64 {
+    pub(crate) fn step(&self) -> f64 {
         self.canvas / self.out as f64
     }
 
@@ -72,6 +72,20 @@ impl TwoTap {
             // Exactly 0 inside, so that it cannot disturb the sum.
             self.black.push(if low_inside && high_inside { 0.0 } else { 1.0 - low_weight - high_weight });
         }
+    }
+}
+
+impl Side {
+    /// The samples that bilinear scaling reads, in ascending order.
+    pub(crate) fn touched(self, half_pixel: bool) -> Vec<usize> {
+        let taps = TwoTap::new(self, half_pixel);
+        let low = taps.low.into_iter().zip(taps.low_weight);
+        let high = taps.high.into_iter().zip(taps.high_weight);
+        let read = low.chain(high).filter(|(_, weight)| *weight != 0.0);
+        let mut touched: Vec<usize> = read.map(|(sample, _)| sample).collect();
+        touched.sort_unstable();
+        touched.dedup();
+        touched
     }
 }
 

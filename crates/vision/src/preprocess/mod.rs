@@ -4,7 +4,8 @@
 //! matter, and the output is small where the frame is large.
 
 mod area;
-mod axis;
+pub(crate) mod axis;
+mod cut;
 mod finish;
 mod placement;
 mod planes;
@@ -12,8 +13,9 @@ pub mod reference;
 mod twotap;
 mod warp;
 
+pub use cut::{Cut, CutScratch};
 pub use placement::{Placement, Region};
-pub use warp::{WarpScratch, warp_into};
+pub use warp::{Upright, WarpScratch, warp_into};
 
 use crate::{
     Frame,
@@ -59,7 +61,7 @@ pub fn picture_into(
     out: &mut [f32],
 ) {
     let Some(out) = out.get_mut(..placement.values()) else { return };
-    let placement = &placement.within(frame);
+    let placement = &placement.within((frame.width(), frame.height()));
     let Scratch { two_tap, area, rows, plain } = scratch;
     let mut finish = Finish::new(frame, placement, input, rows, out, !*plain && simd());
     match input.resize {

@@ -1,6 +1,6 @@
 use super::axis::Side;
 use crate::{
-    Frame, Rect,
+    Rect,
     spec::{Fit, InputSpec},
 };
 
@@ -91,12 +91,12 @@ impl Placement {
         3 * self.out_width * self.out_height
     }
 
-    /// The same with the part of the region that the frame has.
-    pub(super) fn within(&self, frame: &Frame) -> Self {
-        Self { region: self.region.within(frame.width(), frame.height()), ..*self }
+    /// The same with the part of the region that a frame of this size has.
+    pub(crate) fn within(&self, (width, height): (u32, u32)) -> Self {
+        Self { region: self.region.within(width, height), ..*self }
     }
 
-    pub(super) fn columns(&self) -> Side {
+    pub(crate) fn columns(&self) -> Side {
         Side {
             start: self.region.x,
             length: self.region.width,
@@ -105,7 +105,7 @@ impl Placement {
             out: self.out_width,
         }
     }
-    pub(super) fn rows(&self) -> Side {
+    pub(crate) fn rows(&self) -> Side {
         Side {
             start: self.region.y,
             length: self.region.height,

@@ -44,12 +44,54 @@ pub fn warp_into(
     memory: &mut WarpScratch,
     out: &mut [f32],
 ) -> bool {
+    Upright::new((frame.width(), frame.height()), to_frame, input)
+        .is_some_and(|upright| upright.cut_into(frame, input, memory, out))
+}
+
+/// How a turned part of a frame is read: first the part under the output is made smaller without turning it, then that is
+/// read between four pixels. Made by [`Upright::new`] alone; the same for frames in either memory.
+#[derive(Clone, Copy, PartialEq)]
+pub struct Upright {
+    pub(crate) reduced: Placement,
+    /// From a position in the output to one in the reduced picture.
+    pub(crate) to_reduced: Similarity,
+    pub(crate) to_frame: Similarity,
+}
+
+impl Upright {
+    /// `to_frame` as for [`warp_into`], `size` is the frame's width and height. `None`: nothing of the frame would be in the
+    /// picture, or it is no face's.
+    pub fn new(size: (u32, u32), to_frame: &Similarity, input: &InputSpec) -> Option<Self> {
+        let (reduced, to_reduced) = upright(size, to_frame, input)?;
+        Some(Self { reduced, to_reduced, to_frame: *to_frame })
+    }
+
+    /// From a position in the output to the frame's.
+    pub fn to_frame(&self) -> &Similarity {
+        &self.to_frame
+    }
+
+    /// As [`warp_into`]. Returns `false` where `out` is too short.
+    pub(super) fn cut_into(
+        &self,
+        frame: &Frame,
+        input: &InputSpec,
+        memory: &mut WarpScratch,
+        out: &mut [f32],
+    ) -> bool {
+        let (width, height) = (input.width as usize, input.height as usize);
+        let Some(out) = out.get_mut(..3 * width * height) else { return false };
+        let placement = &self.reduced;
+        memory.upright.resize(placement.values(), 0.0);
+        picture_into(frame, placement, &plain(placement), &mut memory.scratch, &mut memory.upright);
+        turn(&Planes::new(&memory.upright, placement), &self.to_reduced, input, out);
+        true
+    }
+}
+
+/// Writes the picture that lies under `upright`.
+fn turn(picture: &Planes, upright: &Similarity, input: &InputSpec, out: &mut [f32]) {
     let (width, height) = (input.width as usize, input.height as usize);
-    let Some(out) = out.get_mut(..3 * width * height) else { return false };
-    let Some((placement, upright)) = upright(frame, to_frame, input) else { return false };
-    memory.upright.resize(placement.values(), 0.0);
-    picture_into(frame, &placement, &plain(&placement), &mut memory.scratch, &mut memory.upright);
-    let picture = Planes::new(&memory.upright, &placement);
     let colour_of = match input.channels {
         Channels::Rgb => [0, 1, 2],
         Channels::Bgr => [2, 1, 0],
@@ -68,13 +110,12 @@ pub fn warp_into(
             }
         }
     }
-    true
 }
 
 /// How the part of the frame under the output is made smaller without turning it, and the way from a position in the
 /// output to one in that.
-fn upright(frame: &Frame, to_frame: &Similarity, input: &InputSpec) -> Option<(Placement, Similarity)> {
-    let (frame_width, frame_height) = (frame.width() as f32, frame.height() as f32);
+fn upright(size: (u32, u32), to_frame: &Similarity, input: &InputSpec) -> Option<(Placement, Similarity)> {
+    let (frame_width, frame_height) = (size.0 as f32, size.1 as f32);
     let (width, height) = (input.width as f32, input.height as f32);
     let scale = to_frame.scale();
     let most = MOST * frame_width.max(frame_height);

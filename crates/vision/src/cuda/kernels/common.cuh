@@ -14,6 +14,18 @@
 #include "cpu_shim.h"
 #else
 #define KERNEL(name, Params) extern "C" __global__ void name(const Params p)
+
+// 32-bit floats to 16-bit ones, rounded to the nearest (ties to even), and back.
+__device__ __forceinline__ unsigned short to_half(float value) {
+  unsigned short half;
+  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(half) : "f"(value));
+  return half;
+}
+__device__ __forceinline__ float from_half(unsigned short half) {
+  float value;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(value) : "h"(half));
+  return value;
+}
 #endif
 
 // Index of this thread in a one-dimensional launch.

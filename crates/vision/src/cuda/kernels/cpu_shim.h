@@ -130,6 +130,39 @@ __forceinline__ int __popcll(unsigned long long x) { return __builtin_popcountll
 __forceinline__ int __clz(unsigned x) { return x ? __builtin_clz(x) : 32; }
 __forceinline__ int __ffs(int x) { return __builtin_ffs(x); }
 
+// A load of what no thread of the launch writes.
+template <typename T>
+__forceinline__ T __ldg(const T* at) {
+  return *at;
+}
+
+// 32-bit floats to 16-bit ones, rounded to the nearest (ties to even), and back: what the device has an instruction for.
+inline unsigned short to_half(float value) {
+  unsigned bits = __float_as_uint(value);
+  unsigned sign = bits >> 16 & 0x8000u, magnitude = bits & 0x7FFFFFFFu;
+  if (magnitude > 0x7F800000u) return (unsigned short)0x7FFFu;               // not a number
+  if (magnitude >= 0x477FF000u) return (unsigned short)(sign | 0x7C00u);     // rounds to more than 65504
+  unsigned kept = magnitude, dropped = 13, rebased = 0;
+  if (magnitude >= 0x38800000u) {
+    rebased = 0x38000000u;                                                   // the exponents' biases, 127 and 15
+  } else {
+    if (magnitude < 0x33000000u) return (unsigned short)sign;                // less than half of the least
+    kept = (magnitude & 0x7FFFFFu) | 0x800000u;                              // below 2^-14 the step is 2^-24
+    dropped = 126 - (magnitude >> 23);
+  }
+  unsigned remainder = kept & ((1u << dropped) - 1), tie = 1u << (dropped - 1);
+  unsigned half = (kept - rebased) >> dropped;
+  half += remainder > tie || (remainder == tie && (half & 1));
+  return (unsigned short)(sign | half);
+}
+inline float from_half(unsigned short half) {
+  unsigned sign = (unsigned)(half & 0x8000u) << 16, exponent = half >> 10 & 31, fraction = half & 1023u;
+  if (exponent == 31) return __uint_as_float(sign | 0x7F800000u | fraction << 13);
+  if (exponent) return __uint_as_float(sign | (exponent + 112) << 23 | fraction << 13);
+  float small = (float)fraction * 5.9604644775390625e-8f;  // 2^-24
+  return sign ? -small : small;
+}
+
 // Atomics: relaxed, as on the device; they return the old value.
 #define FACIALADS_ATOMICS(T)                                                                                     \
   __forceinline__ T atomicAdd(T* at, T value) { return __atomic_fetch_add(at, value, __ATOMIC_RELAXED); }        \

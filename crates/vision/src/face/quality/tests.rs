@@ -1,4 +1,5 @@
 use super::*;
+use crate::spec::Layout;
 use proptest::prelude::*;
 
 const FRAME: (f32, f32) = (1280.0, 720.0);
@@ -88,8 +89,8 @@ fn blur_darkness_and_glare_are_seen_in_any_layout_and_normalisation() {
 fn a_larger_picture_of_the_same_face_is_judged_alike() {
     let (small, large) = (spec("width = 112\nheight = 112"), spec("width = 224\nheight = 224"));
     for period in [8.0, 16.0, 24.0] {
-        let small = Picture::of(&stripes(&small, period, 104.0), &small, Some(0.2));
-        let large = Picture::of(&stripes(&large, 2.0 * period, 104.0), &large, Some(0.2));
+        let small = Clarity::of(&stripes(&small, period, 104.0), &small, Some(0.2));
+        let large = Clarity::of(&stripes(&large, 2.0 * period, 104.0), &large, Some(0.2));
         let ratio = small.detail.unwrap() / large.detail.unwrap();
         assert!((0.8..1.3).contains(&ratio), "{period}: {ratio}");
     }

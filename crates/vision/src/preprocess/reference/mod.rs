@@ -14,7 +14,7 @@ use crate::{
 
 /// As [`super::picture`].
 pub fn picture(frame: &Frame, placement: &Placement, input: &InputSpec) -> Vec<f32> {
-    let placement = &placement.within(frame);
+    let placement = &placement.within((frame.width(), frame.height()));
     let mut writer = write::Writer::new(placement, input);
     let to_rgb = to_rgb(frame.color());
     let mut sink = |y: usize, rows: &mut [Vec<f32>; 3]| {
