@@ -115,19 +115,19 @@ impl<C: Contents> Gatherer<C> {
     /// Brings `pictures` pictures and returns when `take` has had their results.
     ///
     /// `put` adds the pictures to the batch's contents, after those that are there. `lead` runs a whole batch of so many
-    /// pictures if this caller turns out to lead it; what it returns is kept until everybody has taken. `take` gets the
-    /// contents after the run and the index of the caller's first picture. All three are called on this thread; `put` and
+    /// pictures if this caller turns out to lead it. `take` gets the contents after the run and the index of the caller's first
+    /// picture. All three are called on this thread; `put` and
     /// `take` must be short.
     ///
     /// # Errors
     /// `lead`'s, here or in the caller that led; `take`'s.
-    pub(crate) fn run<G>(
+    pub(crate) fn run(
         &self,
         shape: Shape,
         pictures: usize,
         terms: Terms,
         put: impl FnOnce(&mut C),
-        lead: impl FnOnce(&mut C, usize) -> Result<G>,
+        lead: impl FnOnce(&mut C, usize) -> Result<()>,
         take: impl FnOnce(&mut C, usize) -> Result<()>,
     ) -> Result<()> {
         let (id, first) = self.join(shape, pictures, terms, put);
@@ -184,10 +184,10 @@ impl<C: Contents> Gatherer<C> {
         (id, None)
     }
 
-    fn lead<G>(
+    fn lead(
         &self,
         member: &Member<C>,
-        lead: impl FnOnce(&mut C, usize) -> Result<G>,
+        lead: impl FnOnce(&mut C, usize) -> Result<()>,
         take: impl FnOnce(&mut C, usize) -> Result<()>,
     ) -> Result<()> {
         let id = member.id;
@@ -206,10 +206,7 @@ impl<C: Contents> Gatherer<C> {
         gathering.phase = Phase::Running;
         let (mut contents, pictures) = (std::mem::take(&mut gathering.contents), gathering.pictures);
         drop(state);
-        let (outcome, kept) = match lead(&mut contents, pictures) {
-            Ok(kept) => (Ok(()), Some(kept)),
-            Err(error) => (Err(error), None),
-        };
+        let outcome = lead(&mut contents, pictures);
         let mut state = self.state();
         let Some(gathering) = state.gathering(id) else { return Err(broken_off()) };
         gathering.contents = contents;
@@ -218,12 +215,7 @@ impl<C: Contents> Gatherer<C> {
             Err(error) => Err(error.again()),
         };
         gathering.phase = Phase::Done(outcome);
-        self.changed.notify_all();
-        while state.gathering(id).is_some_and(|gathering| gathering.members > 1) {
-            state = self.wait(state);
-        }
         drop(state);
-        drop(kept);
         drop(turn);
         result
     }
