@@ -5,7 +5,7 @@ mod map;
 mod window;
 
 use crate::{
-    Frame, Result, View,
+    Error, Frame, Result, View,
     decode::{Outputs, classification::Classification},
     model::Model,
     pool::Pool,
@@ -162,6 +162,11 @@ impl SubjectClassifier {
     pub fn shrink_view(&self, view: &View) -> Result<ClassifierInput> {
         match view {
             View::Host(frame) => Ok(self.shrink(frame)),
+            View::Cuda(_) => Err(Error::Gpu {
+                failure: crate::cuda::GpuFailure::Other,
+                problem: "frames in a GPU's memory cannot be looked at yet".into(),
+                remedy: "put cudadownload in front".into(),
+            }),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{CropRequest, FaceAnalyzer};
 use crate::{
-    Frame, Result, View,
+    Error, Frame, Result, View,
     face::buffers::{Buffers, Pool},
 };
 
@@ -54,6 +54,11 @@ impl FaceAnalyzer {
     pub fn cut_view(&self, view: &View, requests: &[CropRequest]) -> Result<Crops> {
         match view {
             View::Host(frame) => Ok(self.cut(frame, requests)),
+            View::Cuda(_) => Err(Error::Gpu {
+                failure: crate::cuda::GpuFailure::Other,
+                problem: "frames in a GPU's memory cannot be looked at yet".into(),
+                remedy: "put cudadownload in front".into(),
+            }),
         }
     }
 }

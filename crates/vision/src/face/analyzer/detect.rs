@@ -2,7 +2,7 @@
 
 use super::{DOUBTFUL, FaceAnalyzer, Looked};
 use crate::{
-    Frame, Rect, Result, View,
+    Error, Frame, Rect, Result, View,
     face::{DetectorInput, Observation},
 };
 use facialads_consent::{Measurement, Permit, Zone};
@@ -25,6 +25,11 @@ impl FaceAnalyzer {
     pub fn shrink_view(&self, view: &View) -> Result<DetectorInput> {
         match view {
             View::Host(frame) => Ok(self.shrink(frame)),
+            View::Cuda(_) => Err(Error::Gpu {
+                failure: crate::cuda::GpuFailure::Other,
+                problem: "frames in a GPU's memory cannot be looked at yet".into(),
+                remedy: "put cudadownload in front".into(),
+            }),
         }
     }
 
