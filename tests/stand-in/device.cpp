@@ -422,6 +422,13 @@ EXPORT int cuCtxDisablePeerAccess(Context* peer) {
   return current()->peers.erase(peer) ? SUCCESS : PEER_ACCESS_NOT_ENABLED;
 }
 
+// Tables of undocumented functions. NVRTC asks for two, for a cache of its own, and calls through null where a driver has no
+// function to ask with; it does without where the driver has no table.
+EXPORT int cuGetExportTable(const void** table, const void*) {
+  if (table) *table = nullptr;
+  return NOT_FOUND;
+}
+
 EXPORT int cuGetProcAddress_v2(const char* symbol, void** out, int, uint64_t, int* status) {
   if (!symbol || !out) return INVALID_VALUE;
   // The newest name of a function goes without its suffix here.

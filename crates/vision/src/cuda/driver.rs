@@ -125,7 +125,11 @@ pub(super) fn driver() -> Result<&'static Driver> {
 fn open() -> Result<Driver> {
     // SAFETY: NVIDIA's driver library, whose initialisers may run on any thread.
     let library = unsafe { Library::new(FILE) }.map_err(|e| {
-        gpu_error(GpuFailure::Driver, format!("there is no NVIDIA driver here ({e})"), INSTALL)
+        gpu_error(
+            GpuFailure::Driver,
+            format!("there is no NVIDIA driver here ({})", loader_says(&e)),
+            INSTALL,
+        )
     })?;
     let mut driver = Driver::of(library).map_err(|symbol| {
         gpu_error(
@@ -144,6 +148,11 @@ fn open() -> Result<Driver> {
     let version = u32::try_from(version).unwrap_or(0);
     driver.version = (version / 1000, version % 1000 / 10);
     Ok(driver)
+}
+
+/// The dynamic loader's own words, which `libloading` keeps in the source of its error.
+pub(super) fn loader_says(error: &libloading::Error) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 impl Driver {

@@ -17,7 +17,7 @@ use std::{
 };
 
 /// CUDA aligns allocations to this many bytes.
-const SMALLEST: usize = 256;
+pub(super) const ALIGNMENT: usize = 256;
 
 /// One context's device memory that nobody uses, and the streams that may use some.
 #[derive(Default)]
@@ -57,12 +57,8 @@ fn as_stream(address: usize) -> CUstream {
 
 /// What is allocated for `bytes`: at most a quarter more, so that buffers of nearly equal sizes can take each other's memory.
 fn rounded(bytes: usize) -> Option<usize> {
-    if bytes <= SMALLEST {
-        return Some(SMALLEST);
-    }
-    let step = (bytes - 1).next_power_of_two().max(2 * SMALLEST) / 8;
-    let step = step.max(SMALLEST);
-    bytes.checked_next_multiple_of(step)
+    let step = (bytes.checked_next_power_of_two()? / 8).max(ALIGNMENT);
+    bytes.max(1).checked_next_multiple_of(step)
 }
 
 impl Memory {

@@ -1,6 +1,7 @@
 //! NVRTC, NVIDIA's compiler as a library: finding it, and compiling with it. It needs no GPU and no driver.
 
 use super::{
+    driver::loader_says,
     error::{GpuFailure, gpu_error},
     notes::note,
 };
@@ -107,15 +108,20 @@ fn folders() -> Vec<PathBuf> {
         }
     }
     for site in python.iter().flat_map(|p| [p.join("site-packages"), p.join("dist-packages")]) {
-        let nvidia = site.join("nvidia");
-        // CUDA 12 has a folder for each library; from 13 on there is one for all of them.
-        folders.push(nvidia.join("cuda_nvrtc/lib"));
-        folders.extend(entries(&nvidia, "cu").into_iter().map(|cuda| cuda.join("lib")));
+        folders.extend(wheels(&site));
     }
     folders.extend(set("CONDA_PREFIX").map(|conda| PathBuf::from(conda).join("lib")));
     folders.extend(entries(Path::new("/usr/local"), "cuda").into_iter().map(|cuda| cuda.join("lib64")));
     folders.push(format!("/usr/lib/{}-linux-gnu", env::consts::ARCH).into());
     folders
+}
+
+/// Where NVIDIA's pip packages put their libraries: CUDA 12 has a folder for each, CUDA 13 one for all of them (`cu13`).
+fn wheels(site: &Path) -> Vec<PathBuf> {
+    let nvidia = site.join("nvidia");
+    let common = entries(&nvidia, "cu").into_iter().filter(|folder| !folder.ends_with("cuda_nvrtc"));
+    let folders = common.chain([nvidia.join("cuda_nvrtc")]);
+    folders.map(|folder| folder.join("lib")).filter(|folder| folder.is_dir()).collect()
 }
 
 /// What is in a folder whose name begins with `prefix`, the last first: `cuda-13.0` before `cuda-12.4`.
@@ -135,7 +141,14 @@ fn libraries_in(folder: &Path) -> Vec<PathBuf> {
     if folder.is_file() {
         return vec![folder.to_owned()];
     }
-    NAMES.map(|name| folder.join(name)).into_iter().filter(|file| file.exists()).take(1).collect()
+    let versions = NAMES.map(|name| folder.join(name)).into_iter().filter(|file| file.exists());
+    // `libnvrtc.so` is a link to one of the others, where there are others.
+    let (plain, mut versions): (Vec<PathBuf>, Vec<PathBuf>) =
+        versions.partition(|file| file.ends_with("libnvrtc.so"));
+    if versions.is_empty() {
+        versions = plain;
+    }
+    versions
 }
 
 /// What NVRTC there is.
@@ -209,7 +222,7 @@ fn missing(problems: &[String]) -> crate::Error {
 fn open_file(path: &Path) -> std::result::Result<Nvrtc, String> {
     let builtins = builtins(path);
     // SAFETY: NVIDIA's compiler, whose initialisers may run on any thread.
-    let library = unsafe { Library::new(path) }.map_err(|e| e.to_string())?;
+    let library = unsafe { Library::new(path) }.map_err(|e| loader_says(&e))?;
     let functions =
         Functions::of(&library).map_err(|symbol| format!("it has no {symbol}; 11.2 or later is needed"))?;
     let (mut major, mut minor, mut count) = (0, 0, 0);
@@ -321,5 +334,47 @@ impl Nvrtc {
             return Err(Refused("NVRTC does not hand out what it made".to_owned()));
         }
         Ok(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pip_packages_are_looked_through_newest_first() {
+        let site = tempfile::tempdir().unwrap();
+        let nvidia = site.path().join("nvidia");
+        for (folder, file) in [
+            ("cuda_nvrtc/lib", "libnvrtc.so.12"),
+            ("cuda_nvrtc/lib", "libnvrtc.alt.so.12"),
+            ("cuda_nvrtc/lib", "libnvrtc-builtins.so.12.8"),
+            ("cu13/lib", "libnvrtc.so.13"),
+            ("cudnn/lib", "libcudnn.so.9"),
+            ("cu12", "nothing"),
+        ] {
+            fs::create_dir_all(nvidia.join(folder)).unwrap();
+            fs::write(nvidia.join(folder).join(file), b"").unwrap();
+        }
+        let found: Vec<PathBuf> =
+            wheels(site.path()).iter().flat_map(|folder| libraries_in(folder)).collect();
+        assert_eq!(
+            found,
+            [nvidia.join("cu13/lib/libnvrtc.so.13"), nvidia.join("cuda_nvrtc/lib/libnvrtc.so.12")]
+        );
+    }
+
+    #[test]
+    fn a_folder_or_a_file_can_be_named() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["libnvrtc.so.12", "libnvrtc.so.13", "libnvrtc.so.12.4.127"] {
+            fs::write(folder.path().join(name), b"").unwrap();
+        }
+        // One of each major version: which one suits depends on the driver.
+        let names = ["libnvrtc.so.13", "libnvrtc.so.12"].map(|name| folder.path().join(name));
+        assert_eq!(libraries_in(folder.path()), names);
+        let file = folder.path().join("libnvrtc.so.12.4.127");
+        assert_eq!(libraries_in(&file), [file.clone()]);
+        assert!(libraries_in(&folder.path().join("missing")).is_empty());
     }
 }

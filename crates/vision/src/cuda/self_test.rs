@@ -4,39 +4,40 @@ use super::{
     context::Gpu,
     error::{GpuFailure, gpu_error},
     module::{Kernel, Params},
-    sources::SELF_TEST,
+    sources::FILL,
     traffic::Payload,
 };
 use crate::Result;
 
 #[derive(Clone, Copy)]
 #[repr(C)]
-struct SelfTestParams {
+struct FillParams {
     out: u64,
-    count: u32,
-    seed: u32,
+    count: u64,
+    value: u32,
 }
 
-// SAFETY: field by field the struct of kernels/self_test.cu; `out` has room for `count` numbers.
-unsafe impl Params for SelfTestParams {}
+// SAFETY: field by field the struct of kernels/fill.cu; `out` has room for `count` bytes.
+unsafe impl Params for FillParams {}
 
-const COUNT: u32 = 1000;
-const SEED: u32 = 0x5EED;
+const BYTES: usize = 1000;
+/// What is filled, from byte 100 on.
+const FILLED: u64 = 700;
 
-/// Compiles a kernel, loads it, runs it and compares what it wrote.
+/// Compiles a kernel, loads it, runs it and looks at what it wrote.
 ///
 /// # Errors
 /// What does not work of that.
 pub fn self_test(gpu: &Gpu) -> Result<()> {
     let stream = gpu.new_stream(false)?;
-    let mut values = [0_u32; COUNT as usize];
-    let out = gpu.allocate(size_of_val(&values))?;
-    let params = SelfTestParams { out: out.address(), count: COUNT, seed: SEED };
-    let kernel = Kernel::new(&SELF_TEST, "self_test");
-    gpu.launch(&stream, kernel, [COUNT.div_ceil(128), 1, 1], [128, 1, 1], &params)?;
-    out.download(&stream, 0, &mut values, Payload::Results)?;
-    let expected = (0..COUNT).map(|i| i.wrapping_mul(2_654_435_761).wrapping_add(SEED));
-    if expected.eq(values) {
+    let mut bytes = [1_u8; BYTES];
+    let out = gpu.allocate(BYTES)?;
+    out.upload(&stream, 0, &bytes, Payload::Results)?;
+    let params = FillParams { out: out.address() + 100, count: FILLED, value: 0x5A };
+    gpu.launch(&stream, Kernel::new(&FILL, "fill"), [6, 1, 1], [128, 1, 1], &params)?;
+    out.download(&stream, 0, &mut bytes, Payload::Results)?;
+    let expected = |index| if (100..800).contains(&index) { 0x5A } else { 1 };
+    if bytes.iter().enumerate().all(|(index, byte)| *byte == expected(index)) {
         return Ok(());
     }
     Err(gpu_error(

@@ -18,8 +18,8 @@ macro_rules! sources {
 }
 
 sources! {
-    /// Checks that kernels can be compiled, loaded and run, see [`crate::cuda::self_test`].
-    SELF_TEST = "self_test.cu";
+    /// `fill`: one byte over and over, the smallest kernel there is.
+    FILL = "fill.cu";
     /// Whole frames to networks' inputs, see [`crate::cuda::picture`].
     PICTURE = "picture.cu";
     /// Faces to networks' inputs, see [`crate::cuda::crop`].
@@ -47,4 +47,37 @@ pub static HEADERS: &[(&str, &str)] = &[
 /// The names of the kernels in a source: what follows `KERNEL(` at the start of a line.
 pub(super) fn kernel_names(text: &str) -> impl Iterator<Item = &str> {
     text.lines().filter_map(|line| line.strip_prefix("KERNEL(")?.split([',', ')']).next()).map(str::trim)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_source_in_the_folder_is_listed() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/cuda/kernels");
+        let mut files: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name.ends_with(".cu"))
+            .collect();
+        files.sort();
+        let mut listed: Vec<&str> = SOURCES.iter().map(|source| source.file).collect();
+        listed.sort_unstable();
+        assert_eq!(files, listed);
+    }
+
+    #[test]
+    fn every_source_has_kernels_and_no_name_is_used_twice() {
+        let mut names: Vec<&str> = Vec::new();
+        for source in SOURCES {
+            let own: Vec<&str> = kernel_names(source.text).collect();
+            assert!(!own.is_empty(), "{}", source.file);
+            names.extend(own);
+        }
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count, "the stand-in driver knows kernels by their names alone");
+    }
 }
