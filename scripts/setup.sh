@@ -65,6 +65,8 @@ build() {
 
 models() {
     local options=(--dir .cache/models --media --library) shared=${FACIALADS_SHARED:-../shared}
+    # Tests compile the CUDA kernels; nothing else here needs NVIDIA's compiler (or its licence).
+    [ "$profile" = release ] || options+=(--with nvrtc)
     [ -d "$shared/data/models" ] && options+=(--from "$shared/data/models")
     [ -n "${FACIALADS_FROM:-}" ] && options+=(--from "$FACIALADS_FROM")
     target/$folder/facialads models install --quiet "${options[@]}"

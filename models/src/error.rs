@@ -8,6 +8,10 @@ pub enum Error {
     Manifest(String),
     #[error("there is no model \"{name}\"; known are {known}")]
     UnknownModel { name: String, known: String },
+    #[error(
+        "there is no library \"{name}\" to install by its name on this kind of machine; known are: {known}"
+    )]
+    UnknownLibrary { name: String, known: String },
     #[error("{}: {source}", path.display())]
     Read { path: PathBuf, source: io::Error },
     #[error("{} cannot be written: {source}", path.display())]

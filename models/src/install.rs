@@ -24,6 +24,8 @@ pub struct InstallOptions {
     pub media: bool,
     /// ONNX Runtime and OpenVINO too.
     pub library: bool,
+    /// Libraries that are installed by their names only: `nvrtc`.
+    pub with: Vec<String>,
     /// Fetch nothing.
     pub offline: bool,
     /// Ask addresses again that could not be reached.
@@ -40,6 +42,7 @@ impl InstallOptions {
             from: Vec::new(),
             media: false,
             library: false,
+            with: Vec::new(),
             offline: false,
             retry: false,
             clients: Clients::default(),
@@ -56,6 +59,8 @@ pub struct Installed {
     pub unchanged: usize,
     /// What could not be had and what is lost by that, a line each. All else works without it.
     pub lost: Vec<String>,
+    /// Licences that whoever uses what was installed now should know of, a line each.
+    pub licences: Vec<String>,
 }
 
 /// Installs what the manifest names. `say` is given a line for each thing done.
@@ -84,9 +89,7 @@ pub fn install_from(
         say,
     };
     let mut installer = Installer { manifest, fetcher, done: Installed::default() };
-    if options.library {
-        installer.libraries(&beside(&options.dir, "lib"))?;
-    }
+    installer.libraries(&beside(&options.dir, "lib"), options)?;
     installer.models(&options.dir, &options.models)?;
     if options.media {
         installer.media(&beside(&options.dir, "media"))?;
@@ -251,13 +254,25 @@ impl<'a> Installer<'a> {
         Ok(members)
     }
 
-    fn libraries(&mut self, dir: &Path) -> Result<(), Error> {
+    fn libraries(&mut self, dir: &Path, options: &InstallOptions) -> Result<(), Error> {
         let machine = std::env::consts::ARCH;
-        let libraries: Vec<&Library> = self.manifest.libraries(machine).collect();
-        if libraries.is_empty() {
+        let there: Vec<&Library> = self.manifest.libraries(machine).collect();
+        if options.library && there.is_empty() {
             return Err(Error::NoLibrary(machine.to_owned()));
         }
-        for library in libraries {
+        let named = |library: &Library| library.on_request && library.folder.is_some();
+        for name in &options.with {
+            if !there.iter().any(|library| named(library) && library.folder.as_ref() == Some(name)) {
+                let known: Vec<&str> =
+                    there.iter().filter(|l| named(l)).filter_map(|l| l.folder.as_deref()).collect();
+                return Err(Error::UnknownLibrary { name: name.clone(), known: known.join(", ") });
+            }
+        }
+        let wanted = |library: &&&Library| match &library.folder {
+            Some(folder) if library.on_request => options.with.contains(folder),
+            _ => options.library,
+        };
+        for library in there.iter().filter(wanted) {
             match (self.library(library, dir), &library.lost) {
                 (
                     Err(e @ (Error::Offline { .. } | Error::NoClient { .. } | Error::Fetch { .. })),
@@ -297,6 +312,10 @@ impl<'a> Installer<'a> {
         }
         stamp.save()?;
         let (size, Package { package, version, licence, .. }) = (files::size(total), package);
+        if library.on_request {
+            let text = folder.join(&beside);
+            self.done.licences.push(format!("{name} is under {licence}: {}", text.display()));
+        }
         (self.fetcher.say)(&format!("{name}: {size}, from {package} {version} (pip), licence {licence}"));
         self.done.written.push(name);
         Ok(())

@@ -142,6 +142,9 @@ pub struct Library {
     pub folder: Option<String>,
     /// What is lost without it; left out: nothing works without it.
     pub lost: Option<String>,
+    /// Installed only by its name, which is that of its folder.
+    #[serde(default)]
+    pub on_request: bool,
     /// The last one is what is looked for when the library is opened: whoever finds it finds all.
     pub files: Vec<LibraryFile>,
 }
@@ -223,6 +226,9 @@ impl Manifest {
             {
                 return Err(format!("model {name}: its labels are not in models/labels"));
             }
+        }
+        if self.libraries.iter().any(|library| library.on_request && library.folder.is_none()) {
+            return Err("a library on request has no folder to be named by".into());
         }
         let names = |l: &'_ Library| -> Vec<(String, String)> {
             let files = l.files.iter().map(|file| file.name().to_owned());

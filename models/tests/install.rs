@@ -55,7 +55,9 @@ impl World {
         let onnx = Digest::of(UPSTREAM);
         let (licence, photo_digest) = (Digest::of(LICENCE), Digest::of(PHOTO));
         let text = format!(
-            "schema = 1\nlibrary = []\n{}{}\
+            "schema = 1\n{}{}\
+             [[library]]\nmachine = \"{}\"\npackage = \"net\"\nfolder = \"compiler\"\non-request = true\n\
+             lost = \"Nothing is compiled.\"\nfiles = [{{ path = \"data/net.onnx\", sha256 = \"{onnx}\" }}]\n\
              [[upstream]]\nname = \"up\"\nfile = \"net_upstream.onnx\"\naddress = \"https://upstream.invalid/net.onnx\"\n\
              sha256 = \"{onnx}\"\nsize = {}\nlicence = \"Apache-2.0\"\nlost = \"Half of the faces are lost.\"\n\
              licence-text = {{ address = \"https://upstream.invalid/LICENSE\", sha256 = \"{licence}\", size = 14 }}\n\
@@ -67,6 +69,7 @@ impl World {
              licence = \"MIT\"\n",
             package("photos", &photo),
             package("net", &model),
+            std::env::consts::ARCH,
             UPSTREAM.len(),
             spec("better"),
             spec("plain"),
@@ -241,6 +244,35 @@ fn what_is_on_request_is_installed_by_its_name_or_where_it_lies_at_hand() {
     fs::rename(world.path("server/net_upstream.onnx"), world.path("stick/renamed.onnx")).unwrap();
     let options = InstallOptions { from: vec![world.path("stick")], offline: true, ..world.options() };
     assert_eq!(world.install(&options).0.unwrap().written, ["better"]);
+}
+
+#[test]
+fn a_library_on_request_is_installed_by_its_name_only_and_its_licence_is_named() {
+    let world = World::new();
+    let compiler = world.path("lib/compiler");
+    let all = InstallOptions { library: true, ..world.options() };
+    assert!(world.install(&all).0.unwrap().licences.is_empty() && !compiler.exists(), "nobody asked for it");
+    let named = InstallOptions { with: vec!["compiler".into()], ..world.options() };
+    let done = world.install(&named).0.unwrap();
+    assert_eq!(done.written, ["compiler"]);
+    let text = compiler.join("LICENSE");
+    assert_eq!(done.licences, [format!("compiler is under MIT: {}", text.display())]);
+    assert_eq!((read(compiler.join("net.onnx")), read(text)), (UPSTREAM.to_vec(), LICENCE.to_vec()));
+    let again = world.install(&named).0.unwrap();
+    assert!(again.written.is_empty() && again.licences.is_empty(), "{again:?}");
+    let unknown = InstallOptions { with: vec!["plane".into()], ..world.options() };
+    let message = world.install(&unknown).0.unwrap_err().to_string();
+    assert!(message.contains("\"plane\"") && message.contains("compiler"), "{message}");
+}
+
+#[test]
+fn a_library_on_request_that_cannot_be_had_costs_only_itself() {
+    let world = World::new();
+    world.install(&world.options()).0.unwrap();
+    fs::remove_dir_all(world.path("downloads")).unwrap();
+    let options = InstallOptions { with: vec!["compiler".into()], offline: true, ..world.options() };
+    let done = world.install(&options).0.unwrap();
+    assert!(done.lost[0].contains("Nothing is compiled."), "{:?}", done.lost);
 }
 
 #[test]

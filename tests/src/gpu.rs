@@ -57,7 +57,7 @@ pub fn stand_in() -> Option<StandIn> {
     let stand_in = driver()?;
     if nvrtc().is_none() {
         skip(
-            "there is no NVRTC: run `make test`, whose set-up fetches it, or `facialads models install --library nvrtc`, \
+            "there is no NVRTC: run `make test`, whose set-up fetches it, or `facialads models install --with nvrtc`, \
              or set FACIALADS_CUDA_LIBS to its folder",
         );
         return None;

@@ -43,6 +43,10 @@ struct Install {
     /// Also install the runtimes: ONNX Runtime as DIR/../lib/libonnxruntime.so, OpenVINO as DIR/../lib/openvino
     #[arg(long)]
     library: bool,
+    /// Also install a library that only some need: `nvrtc`, NVIDIA's compiler of CUDA kernels, under NVIDIA's licence,
+    /// into DIR/../lib/nvrtc; may be given several times
+    #[arg(long, value_name = "LIBRARY")]
+    with: Vec<String>,
     /// Fetch nothing: use what --from and earlier downloads have
     #[arg(long)]
     offline: bool,
@@ -70,15 +74,15 @@ pub fn run(command: Command) -> Result<()> {
 
 fn install(options: Install) -> Result<()> {
     let dir = options.folder.path();
-    let Install { models, from, media, library, offline, retry, quiet, .. } = options;
+    let Install { models, from, media, library, with, offline, retry, quiet, .. } = options;
     let options =
-        InstallOptions { models, from, media, library, offline, retry, ..InstallOptions::new(&dir) };
+        InstallOptions { models, from, media, library, with, offline, retry, ..InstallOptions::new(&dir) };
     let done = facialads_models::install(&options, &mut |line| {
         if !quiet {
             eprintln!("{line}");
         }
     })?;
-    for line in &done.lost {
+    for line in done.lost.iter().chain(&done.licences) {
         eprintln!("note: {line}");
     }
     if !quiet {

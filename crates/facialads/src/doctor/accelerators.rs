@@ -1,6 +1,7 @@
 //! Graphics cards. All of this is optional: without it everything runs on the CPU.
 
 use super::Finding;
+use facialads_vision::cuda::{NvrtcInfo, nvrtc_info};
 use std::{path::PathBuf, process::Command};
 
 /// A library that an accelerator needs, what it is for, and what brings it.
@@ -13,11 +14,11 @@ const LIBRARIES: [(&str, &str, &str); 3] = [
 pub fn findings() -> Vec<Finding> {
     let found: Vec<Option<PathBuf>> = LIBRARIES.iter().map(|(library, ..)| locate(library)).collect();
     let Some(Some(driver)) = found.first() else {
-        return vec![Finding::note(
-            "CUDA / TensorRT",
-            "no NVIDIA driver here: inference runs on the CPU",
-            None,
-        )];
+        let mut findings =
+            vec![Finding::note("CUDA / TensorRT", "no NVIDIA driver here: inference runs on the CPU", None)];
+        // Without a card it serves the tests of this project only: its absence is nothing to report.
+        findings.extend(nvrtc_info().ok().map(|info| nvrtc(&info)));
+        return findings;
     };
     let card = card().unwrap_or_else(|| "the driver is there, but no card answers nvidia-smi".to_owned());
     let mut findings = vec![Finding::ok("CUDA", format!("{card} ({})", driver.display()))];
@@ -27,7 +28,28 @@ pub fn findings() -> Vec<Finding> {
             None => Finding::note(*what, format!("{library} is not on the loader's path"), Some(mend)),
         });
     }
+    findings.push(match nvrtc_info() {
+        Ok(info) => nvrtc(&info),
+        Err(error) => Finding::note(
+            NVRTC,
+            error.to_string(),
+            Some("facialads models install --with nvrtc, for a driver of CUDA 13.5 or later; else the wheel that fits it"),
+        ),
+    });
     findings
+}
+
+const NVRTC: &str = "NVRTC, which compiles the kernels";
+
+fn nvrtc(info: &NvrtcInfo) -> Finding {
+    let ((major, minor), path) = (info.version, info.path.display());
+    let known = match (info.computes.first(), info.computes.last()) {
+        (Some(first), Some(last)) => {
+            format!(", for compute capabilities {}.{} to {}.{}", first.0, first.1, last.0, last.1)
+        }
+        _ => String::new(),
+    };
+    Finding::ok(NVRTC, format!("{major}.{minor}{known} ({path})"))
 }
 
 /// Where the loader would find a library: `LD_LIBRARY_PATH`, then the loader's cache.
