@@ -4,11 +4,17 @@ use crate::{
     Error, Result,
     batch::Seat,
     runs::Runs,
-    runtime::{self, Description, LoadOptions, Network},
+    runtime::{self, Description, LoadOptions, Network, Notice},
     spec::{Layout, MAX_INPUT_SIDE, ModelSpec, Role, SecondPass},
 };
 use facialads_consent::{Permit, PurposeKind};
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 /// A loaded network that fits its description.
 pub(crate) struct Model {
@@ -17,6 +23,8 @@ pub(crate) struct Model {
     /// Where its pictures meet those of others, if they do.
     seat: Option<Seat>,
     note: Option<String>,
+    /// How many of the network's notices have been handed out.
+    noticed: AtomicU64,
 }
 
 impl Model {
@@ -46,6 +54,7 @@ impl Model {
             note: (!notes.is_empty()).then(|| format!("{}: {}", spec.name, notes.join("; "))),
             spec,
             network: loaded.network,
+            noticed: AtomicU64::new(0),
         })
     }
 
@@ -84,6 +93,14 @@ impl Model {
     }
     pub(crate) fn shares_network_with(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.network, &other.network)
+    }
+    /// What became known of the network since the last call.
+    pub(crate) fn notices(&self) -> Vec<Notice> {
+        let Some(notices) = self.network.notices() else { return Vec::new() };
+        let mut seen = self.noticed.load(Ordering::Relaxed);
+        let new = notices.since(&mut seen);
+        self.noticed.store(seen, Ordering::Relaxed);
+        new
     }
     pub(crate) fn note(&self) -> Option<&str> {
         self.note.as_deref()

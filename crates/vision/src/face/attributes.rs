@@ -12,7 +12,7 @@ use crate::{
     },
     model::Model,
     runs::Runs,
-    runtime::{Description, LoadOptions, Tensor},
+    runtime::{Description, LoadOptions, Notice, Tensor},
     spec::{Decoder, InputSpec, Role},
 };
 use facialads_consent::{Demographics, Emotion, Measurement, Permit, PurposeKind};
@@ -74,6 +74,10 @@ macro_rules! common {
         /// What an operator should know.
         pub fn note(&self) -> Option<&str> {
             self.model.note()
+        }
+        /// What became known of the network since the last call.
+        pub fn notices(&self) -> Vec<Notice> {
+            self.model.notices()
         }
     };
 }

@@ -14,7 +14,7 @@ use crate::{
     Frame, Result,
     decode::age_gender::Estimate,
     preprocess::CutScratch,
-    runtime::Description,
+    runtime::{Description, Notice},
     spec::{self, InputSpec},
 };
 use facialads_consent::{Demographics, Emotion, Permit};
@@ -112,6 +112,12 @@ impl Describer {
 
     pub(super) fn notes(&self) -> &[String] {
         &self.notes
+    }
+    /// What became known of the networks since the last call.
+    pub(super) fn notices(&self) -> impl Iterator<Item = Notice> {
+        let second = self.second.iter().flat_map(AgeGender::notices);
+        let expression = self.expression.iter().flat_map(Expression::notices);
+        self.age_gender.notices().into_iter().chain(second).chain(expression)
     }
     /// Where the network for age and gender runs; of two that are joined, the first.
     pub(super) fn runs_on(&self) -> &Description {

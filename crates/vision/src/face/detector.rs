@@ -7,7 +7,7 @@ use crate::{
     pool::Pool,
     preprocess::{Picture, Placement},
     runs::Runs,
-    runtime::{Description, LoadOptions},
+    runtime::{Description, LoadOptions, Notice},
     spec::{self, Role, SecondPass},
 };
 use facialads_consent::{Measurement, Permit};
@@ -140,6 +140,10 @@ impl Detector {
     /// What an operator should know.
     pub fn notes(&self) -> &[String] {
         &self.notes
+    }
+    /// What became known of the network since the last call.
+    pub fn notices(&self) -> Vec<Notice> {
+        self.model.notices()
     }
     /// Whether both run on one instance of a network.
     pub fn shares_network_with(&self, other: &Self) -> bool {

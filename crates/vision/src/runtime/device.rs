@@ -56,13 +56,23 @@ impl fmt::Display for Card {
 }
 
 impl Device {
-    /// What to try, in order, when this device is asked for. `openvino`: whether there is an OpenVINO to be tried unasked.
-    pub(super) fn candidates(&self, openvino: bool) -> Vec<Self> {
-        let second = Self::OpenVino("CPU".into());
-        let asked = (!matches!(self, Self::Auto)).then(|| self.clone());
-        let unasked = (openvino && !matches!(self, Self::Cpu) && *self != second).then_some(second);
-        let last = (*self != Self::Cpu).then_some(Self::Cpu);
-        asked.into_iter().chain(unasked).chain(last).collect()
+    /// What to try, in order, when this device is asked for. `unasked`: what may be tried without being asked for, best first;
+    /// ONNX Runtime on the CPU always comes last.
+    pub(super) fn candidates(&self, unasked: &[Self]) -> Vec<Self> {
+        let is_cpu = |device: &Self| matches!(device, Self::OpenVino(_) | Self::Cpu);
+        let mut all = match self {
+            Self::Auto => unasked.to_vec(),
+            Self::Cpu => Vec::new(),
+            Self::TensorRt(card) => vec![self.clone(), Self::Cuda(card.clone())],
+            other => vec![other.clone()],
+        };
+        if *self != Self::Cpu {
+            let others = unasked.iter().filter(|device| is_cpu(device) && *device != self);
+            all.extend(others.filter(|_| *self != Self::Auto).cloned());
+        }
+        all.retain(|device| *device != Self::Cpu);
+        all.push(Self::Cpu);
+        all
     }
 
     /// For sentences: "OpenVINO on the CPU".
@@ -71,7 +81,8 @@ impl Device {
             Self::Auto => "what works".to_owned(),
             Self::Cpu => "the CPU".to_owned(),
             Self::OpenVino(name) => format!("OpenVINO on the {name}"),
-            other => other.to_string(),
+            Self::Cuda(card) => format!("CUDA on GPU {card}"),
+            Self::TensorRt(card) => format!("TensorRT on GPU {card}"),
         }
     }
 }
@@ -106,5 +117,27 @@ impl FromStr for Device {
             ("openvino", Some(name)) if !name.is_empty() => Ok(Self::OpenVino(name.to_ascii_uppercase())),
             _ => Err(unknown()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_what_was_asked_for_comes_what_is_less() {
+        let device = |text: &str| text.parse::<Device>().unwrap();
+        let unasked = ["cuda", "openvino:CPU"].map(device);
+        let candidates = |text: &str| {
+            let all = device(text).candidates(&unasked);
+            all.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(candidates("auto"), "cuda:0 openvino:CPU cpu");
+        assert_eq!(candidates("cpu"), "cpu");
+        assert_eq!(candidates("cuda:1"), "cuda:1 openvino:CPU cpu");
+        assert_eq!(candidates("tensorrt:GPU-1"), "tensorrt:GPU-1 cuda:GPU-1 openvino:CPU cpu");
+        assert_eq!(candidates("openvino:CPU"), "openvino:CPU cpu");
+        assert_eq!(candidates("openvino:GPU"), "openvino:GPU openvino:CPU cpu");
+        assert_eq!(device("auto").candidates(&[]), [Device::Cpu]);
     }
 }

@@ -11,6 +11,7 @@ mod openvino;
 mod pattern;
 mod precision;
 mod registry;
+mod resilient;
 mod tensor;
 
 pub(crate) use counter::{count_on_people, time_on_people};

@@ -11,7 +11,7 @@ use crate::{
     pool::Pool,
     preprocess::{Picture, Placement},
     runs::Runs,
-    runtime::{Description, LoadOptions},
+    runtime::{Description, LoadOptions, Notice},
     spec::Role,
 };
 use map::SubjectMap;
@@ -132,6 +132,10 @@ impl SubjectClassifier {
     /// What an operator should know, such as a device that was fallen back from.
     pub fn notes(&self) -> &[String] {
         &self.notes
+    }
+    /// What became known of the network since the last call: it has moved to another device, or TensorRT builds its engine.
+    pub fn notices(&self) -> Vec<Notice> {
+        self.model.notices()
     }
     /// The network: its inputs, outputs, and where it runs.
     pub fn runs_on(&self) -> &Description {

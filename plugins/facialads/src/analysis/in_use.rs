@@ -26,6 +26,13 @@ impl InUse {
         }
     }
 
+    /// The network runs elsewhere now.
+    pub fn moved(&mut self, network: &Description) {
+        self.runtime.clone_from(&network.runtime);
+        self.device.clone_from(&network.device);
+        self.precision.clone_from(&network.precision);
+    }
+
     pub fn add_to(&self, structure: &mut StructureRef) {
         structure.set("async", self.running_async);
         structure.set("model", &self.model);

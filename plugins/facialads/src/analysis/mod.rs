@@ -4,6 +4,7 @@
 pub mod clockwork;
 pub mod in_use;
 pub mod live;
+pub mod notices;
 pub mod precision;
 pub mod report;
 pub mod worker;

@@ -6,7 +6,7 @@ use super::{
     imp::{CAT, FaceAnalyze, State, lock},
     summary, upstream,
 };
-use crate::analysis::report::warn;
+use crate::analysis::{notices, report::warn};
 use facialads_consent::{Measurement, Permit, Refusal, Site, Stamp, permit, wall_clock};
 use facialads_meta::{Audience, Face, detection, event::Gate, face};
 use facialads_vision::process::Permits;
@@ -36,6 +36,7 @@ impl FaceAnalyze {
         buffer: &mut gst::BufferRef,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
         lock(&self.stats).frames += 1;
+        self.tell_notices(state);
         let (now, jumped_back) = state.clock.running_time(&self.obj().segment(), buffer);
         if let Some(engine) = state.engine.as_mut().filter(|_| jumped_back) {
             engine.reset();
@@ -50,6 +51,16 @@ impl FaceAnalyze {
         }
         state.engine = Some(engine);
         looked
+    }
+
+    /// Says what became known of the networks, and notes where they run now.
+    fn tell_notices(&self, state: &State) {
+        let Some(analyzer) = state.engine.as_ref().map(Engine::analyzer) else { return };
+        let notices = analyzer.notices();
+        if !notices.is_empty() {
+            lock(&self.in_use).moved(analyzer.runs_on());
+            notices::tell(&*self.obj(), notices);
+        }
     }
 
     /// The stamp, if people may be looked at under it now.

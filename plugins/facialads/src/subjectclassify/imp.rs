@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     analysis::{
-        Async, Clockwork, InUse, Precision,
+        Async, Clockwork, InUse, Precision, notices,
         report::{Once, Statistics, warn},
     },
     video::{Reader, pads_of_any_raw_format},
@@ -174,6 +174,7 @@ impl BaseTransformImpl for SubjectClassify {
         let mut state = lock(&self.state);
         let state = &mut *state;
         lock(&self.stats).frames += 1;
+        self.tell_notices(state);
         let (now, jumped_back) = state.clock.running_time(&self.obj().segment(), buffer);
         if jumped_back {
             state.begin_anew();
@@ -201,6 +202,16 @@ impl State {
 }
 
 impl SubjectClassify {
+    /// Says what became known of the network, and notes where it runs now.
+    fn tell_notices(&self, state: &State) {
+        let Some(classifier) = state.engine.as_ref().map(Engine::classifier) else { return };
+        let notices = classifier.notices();
+        if !notices.is_empty() {
+            lock(&self.in_use).moved(classifier.runs_on());
+            notices::tell(&*self.obj(), notices);
+        }
+    }
+
     /// Classifies the frame if it is due, and tells the bus when the subject has changed.
     fn look(
         &self,

@@ -8,7 +8,11 @@ pub use crops::Crops;
 pub use requests::{Allowed, CropRequest};
 
 use super::{Detector, FaceOptions, FaceStats, Observation, describer::Describer, ids::Ids, people::People};
-use crate::{Result, decode::Detection, runtime::Description};
+use crate::{
+    Result,
+    decode::Detection,
+    runtime::{Description, Notice},
+};
 use std::{
     sync::{
         Mutex, MutexGuard, PoisonError,
@@ -83,6 +87,11 @@ impl FaceAnalyzer {
     /// What an operator should know: devices that were fallen back from, a lesser detector than the best.
     pub fn notes(&self) -> &[String] {
         &self.notes
+    }
+    /// What became known of the networks since the last call: one has moved to another device, or TensorRT builds an engine.
+    pub fn notices(&self) -> Vec<Notice> {
+        let detector = self.detector.iter().flat_map(Detector::notices);
+        detector.chain(self.describer.notices()).collect()
     }
     /// Name of the detection model, for metadata; "upstream" where faces are found elsewhere.
     pub fn detector_model(&self) -> &str {

@@ -8,6 +8,7 @@ mod providers;
 mod tensorrt;
 
 pub use cuda::cuda_library_folders;
+pub(super) use cuda::{tensorrt_is_ready, tensorrt_state};
 pub use library::{library_candidates, library_version};
 pub use providers::library_providers;
 pub use tensorrt::tensorrt_cache;

@@ -54,14 +54,41 @@ pub(super) fn load(file: &Path, device: &Device, precision: Precision) -> Result
         _ => return Err(unusable(device, "it is no NVIDIA GPU")),
     };
     let gpu = open(device, card, is_tensorrt)?;
-    let file = half_of(file, precision).unwrap_or_else(|| file.to_owned());
-    let bytes = std::fs::read(&file).map_err(|source| Error::Read { path: file.clone(), source })?;
+    let (file, bytes) = read(file, precision)?;
     let engines = match is_tensorrt {
         true => Some(Engines::of(&file, &bytes, &gpu, precision).map_err(|e| unusable(device, e))?),
         false => None,
     };
     let plan = Plan { device: device.clone(), gpu, precision, engines };
     network(&file, bytes, plan)
+}
+
+/// The file that is for a precision, and what is in it.
+fn read(file: &Path, precision: Precision) -> Result<(PathBuf, Vec<u8>)> {
+    let file = half_of(file, precision).unwrap_or_else(|| file.to_owned());
+    match std::fs::read(&file) {
+        Ok(bytes) => Ok((file, bytes)),
+        Err(source) => Err(Error::Read { path: file, source }),
+    }
+}
+
+/// Whether TensorRT's engine for a network is there already; building it takes minutes.
+///
+/// # Errors
+/// TensorRT cannot be used here at all, or its engines cannot be kept.
+pub(in crate::runtime) fn tensorrt_state(file: &Path, card: &Card, precision: Precision) -> Result<bool> {
+    let device = Device::TensorRt(card.clone());
+    let gpu = open(&device, card, true)?;
+    let (file, bytes) = read(file, precision)?;
+    let engines = Engines::of(&file, &bytes, &gpu, precision).map_err(|e| unusable(&device, e))?;
+    Ok(engines.are_ready())
+}
+
+/// The same where nobody asked for TensorRT: whatever is wrong with it is no news.
+pub(in crate::runtime) fn tensorrt_is_ready(file: &Path, card: &Card, precision: Precision) -> bool {
+    // Most have never used it: nothing is opened for them.
+    let used = tensorrt::tensorrt_cache().is_some_and(|folder| folder.is_dir());
+    used && tensorrt_state(file, card, precision).unwrap_or(false)
 }
 
 /// The GPU, once everything that ONNX Runtime needs of it is there.
@@ -124,12 +151,15 @@ fn network(file: &Path, bytes: Vec<u8>, plan: Plan) -> Result<Arc<dyn Network>> 
     let (card, inside, path) = (gpu.info().ordinal, Arc::clone(&stream), file.to_owned());
     let memory = gpu.info().memory;
     let is_tensorrt = engines.is_some();
+    let kept = engines.clone();
     let make = move || {
         let handle = inside.handle();
         let append = |builder: &SessionBuilder, graphs: bool| {
             if let Some(engines) = &engines {
                 tensorrt::append(builder, &engines.options(card, precision, graphs, handle), handle)?;
             }
+            // With TensorRT it is TensorRT's provider that captures.
+            let graphs = graphs && engines.is_none();
             options::append(builder, &options::options(card, memory, handle, precision, graphs), handle)
         };
         let made = session(&bytes, &append).map_err(|text| failure::error(&doing, &text))?;
@@ -142,7 +172,7 @@ fn network(file: &Path, bytes: Vec<u8>, plan: Plan) -> Result<Arc<dyn Network>> 
     };
     let last = move |bindings: &Bindings| network::wipe(&wiped.0, &wiped.1, bindings.inputs());
     let (engine, (description, half)) = Engine::start("facialads-gpu", make, last)?;
-    Ok(Arc::new(CudaNetwork::new(engine, stream, gpu, description, half)))
+    Ok(Arc::new(CudaNetwork::new(engine, stream, gpu, description, half, kept)))
 }
 
 /// "yunet" of "yunet.onnx" and of "yunet.f16.onnx".
@@ -185,6 +215,8 @@ fn describe(
         (true, _) => "f16",
         (false, Precision::Fast) if is_tensorrt => "f16",
         (false, Precision::Fast) => "tf32",
+        // There is no switch for it.
+        (false, Precision::F32) if is_tensorrt => "tf32",
         (false, Precision::F32) => "f32",
     };
     let version = library_version().unwrap_or_default();

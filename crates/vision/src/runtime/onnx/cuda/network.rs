@@ -1,6 +1,11 @@
 //! A network on a GPU as the rest of the program sees it.
 
-use super::{bindings::padded, engine::Engine, failure, half};
+use super::{
+    super::tensorrt::{Engines, MOST_PICTURES},
+    bindings::padded,
+    engine::Engine,
+    failure, half,
+};
 use crate::{
     Error, Result,
     cuda::{Gpu, Payload, Place, Stream},
@@ -16,6 +21,8 @@ pub(super) struct CudaNetwork {
     gpu: Gpu,
     description: Description,
     half: bool,
+    /// TensorRT's, where it is TensorRT that runs.
+    engines: Option<Engines>,
     notices: Notices,
 }
 
@@ -38,9 +45,10 @@ impl CudaNetwork {
         gpu: Gpu,
         description: Description,
         half: bool,
+        engines: Option<Engines>,
     ) -> Self {
         let notices = Notices::default();
-        Self { engine, held: Mutex::default(), stream, gpu, description, half, notices }
+        Self { engine, held: Mutex::default(), stream, gpu, description, half, engines, notices }
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -49,6 +57,11 @@ impl CudaNetwork {
 
     fn failed(&self, problem: &str) -> Error {
         failure::error(&format!("model \"{}\" failed to run", self.description.model), problem)
+    }
+
+    /// Not the GPU's fault: no other device would do better.
+    fn misused(&self, problem: &str) -> Error {
+        Error::Inference { model: self.description.model.clone(), problem: problem.to_owned() }
     }
 
     fn take(&self) -> Result<Session<'_>> {
@@ -73,13 +86,17 @@ impl Network for CudaNetwork {
         session.input(shape)?;
         session.run()?;
         drop(session);
-        self.stream.synchronize()
+        self.stream.synchronize()?;
+        if let Some(engines) = &self.engines {
+            engines.set_ready();
+        }
+        Ok(())
     }
 
     fn run(&self, shape: &[usize], values: &[f32], outputs: &mut Vec<Tensor>) -> Result<()> {
         let count = shape.iter().try_fold(1_usize, |all, n| all.checked_mul(*n));
         if count != Some(values.len()) {
-            return Err(self.failed(&format!("{} values are not a tensor {shape:?}", values.len())));
+            return Err(self.misused(&format!("{} values are not a tensor {shape:?}", values.len())));
         }
         let mut session = self.take()?;
         let address = session.input(shape)?;
@@ -144,7 +161,7 @@ impl GpuSession for Session<'_> {
         let (Some(count), true) =
             (shape.first().copied().filter(|n| *n > 0), network.description.takes(shape))
         else {
-            return Err(network.failed(&format!("its input cannot be {shape:?}")));
+            return Err(network.misused(&format!("its input cannot be {shape:?}")));
         };
         let fixed = network
             .description
@@ -152,6 +169,11 @@ impl GpuSession for Session<'_> {
             .first()
             .is_some_and(|port| port.shape.first().is_some_and(Option::is_some));
         let batch = if fixed { count } else { padded(count) };
+        if network.engines.is_some() && batch > MOST_PICTURES {
+            return Err(
+                network.misused(&format!("TensorRT's engine takes at most {MOST_PICTURES} pictures at once"))
+            );
+        }
         let held = &mut *self.held;
         held.outputs.clear();
         held.count = count;
@@ -175,7 +197,7 @@ impl GpuSession for Session<'_> {
         let Some(batch) =
             held.last.as_ref().filter(|_| held.count > 0).and_then(|(shape, _)| shape.first().copied())
         else {
-            return Err(network.failed("it was given no input"));
+            return Err(network.misused("it was given no input"));
         };
         match network.engine.run(&mut held.outputs) {
             Ok(notes) => {
