@@ -5,13 +5,13 @@ mod common;
 
 use common::{
     Picture,
-    formats::{FORMATS, Pixels, to_component},
+    formats::{FORMATS, Format, Pixels, to_component},
 };
 use facialads_vision::{
     ColorModel, Error, Rect,
+    cuda::Depth,
     paint::{
-        Bitmap, Canvas, CanvasComponent, Depth, Effect, Item, Obscuring, Order, Paint, Shape, draw, obscure,
-        outline,
+        Bitmap, Canvas, CanvasComponent, Effect, Item, Obscuring, Order, Paint, Shape, draw, obscure, outline,
     },
 };
 use proptest::prelude::*;
@@ -117,7 +117,7 @@ fn an_ellipse_and_its_chroma_cover_the_same_cells() {
     }
 }
 
-fn pixels_are_wide(format: &(&str, ColorModel, Depth, (u8, u8), &[(usize, usize, usize)])) -> bool {
+fn pixels_are_wide(format: &Format) -> bool {
     format.2 == Depth::Sixteen
 }
 

@@ -26,6 +26,7 @@ pub mod ultralight;
 pub mod yunet;
 
 pub use candidates::Candidates;
+pub(crate) use scan::checked;
 
 use crate::{
     Error, Rect, Result,

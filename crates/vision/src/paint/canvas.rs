@@ -1,8 +1,8 @@
 //! A picture that may be written, borrowed.
 
-use super::Depth;
 use crate::{
     ColorModel, Error, Result,
+    cuda::Depth,
     frame::{MAX_SIDE, subsampled},
 };
 

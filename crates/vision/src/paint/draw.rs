@@ -46,7 +46,7 @@ pub enum Paint<B> {
     Bitmap(B),
 }
 
-/// Something to draw. `B` is a [`Bitmap`], or one in a GPU's memory.
+/// Something to draw. `B` is a [`Bitmap`], or [`crate::cuda::paint::DeviceBitmap`].
 #[derive(Clone, Copy)]
 pub struct Item<B> {
     /// In pixels of the frame; may lie outside.

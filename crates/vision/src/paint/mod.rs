@@ -1,7 +1,7 @@
 //! Painting on pictures: making what is in a region unrecognisable, and drawing a small picture or a line onto a frame.
 //!
 //! Everything here works on the picture where it lies, in its own format, and is the reference of the CUDA kernels
-//! (`kernels/paint.cu`), which do the same arithmetic and give the same bytes. Geometry is decided once
+//! ([`crate::cuda::paint`]), which do the same arithmetic and give the same bytes. Geometry is decided once
 //! (`plan`), for both.
 //!
 //! | | what happens |
@@ -15,20 +15,21 @@
 
 mod canvas;
 mod color;
-mod depth;
-pub use depth::Depth;
 mod draw;
 mod obscure;
 mod patch;
 mod plan;
 mod region;
 
-use canvas::Sampling;
 pub use canvas::{Canvas, CanvasComponent};
-use color::of_color;
 pub use draw::{Bitmap, Item, Order, Paint, draw, outline};
 pub use obscure::obscure;
-use patch::EffectCode;
 pub use patch::{Effect, Obscuring, Shape};
-use plan::plan;
-use region::{MOST_REGIONS, Region};
+pub(crate) use {
+    canvas::Sampling,
+    color::{from_rgb, of_color},
+    draw::premultiplied,
+    patch::EffectCode,
+    plan::plan,
+    region::{MOST_REGIONS, Region},
+};

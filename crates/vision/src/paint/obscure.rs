@@ -31,7 +31,7 @@ pub fn obscure(canvas: &mut Canvas<'_, '_>, boxes: &[Rect], how: &Obscuring) -> 
 /// Adds the means of a region's blocks.
 fn measure(canvas: &Canvas<'_, '_>, sampling: &Sampling, region: &Region, means: &mut Vec<f32>) {
     let (cell_x, cell_y) = sampling.cell_shifts();
-    let scale = if sampling.depth == super::Depth::Sixteen { 1.0 / 256.0 } else { 1.0 };
+    let scale = if sampling.depth == crate::cuda::Depth::Sixteen { 1.0 / 256.0 } else { 1.0 };
     for (component, (own_x, own_y)) in sampling.shifts.into_iter().enumerate().take(sampling.components) {
         for block_y in 0..region.grid_y {
             let first = region.y + block_y * region.block_y;

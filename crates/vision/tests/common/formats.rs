@@ -3,7 +3,8 @@
 use super::Picture;
 use facialads_vision::{
     ColorModel, Matrix, Range,
-    paint::{Canvas, CanvasComponent, Depth},
+    cuda::Depth,
+    paint::{Canvas, CanvasComponent},
 };
 
 /// A picture in some format, with padding behind its rows and bytes around its planes.
@@ -22,7 +23,7 @@ const YUV: ColorModel = ColorModel::Yuv { matrix: Matrix::Bt709, range: Range::L
 const FULL: ColorModel = ColorModel::Yuv { matrix: Matrix::Bt601, range: Range::Full };
 
 /// Name, colours, depth, subsampling of chroma; then per component its plane, offset in samples, and samples a pixel.
-type Format = (&'static str, ColorModel, Depth, (u8, u8), &'static [(usize, usize, usize)]);
+pub type Format = (&'static str, ColorModel, Depth, (u8, u8), &'static [(usize, usize, usize)]);
 
 pub const FORMATS: &[Format] = &[
     ("NV12", YUV, Depth::Eight, (1, 1), &[(0, 0, 1), (1, 0, 2), (1, 1, 2)]),
