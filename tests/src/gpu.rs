@@ -125,8 +125,10 @@ fn load() -> Result<Driver, String> {
     let folder = build::build()?;
     // `libcuda.so` too: some ask for that name first, and a machine with a toolkit has one.
     let library = open(&folder.join("libcuda.so.1"))?;
-    open(&folder.join("libcuda.so"))?;
-    open(&folder.join("libnvcuvid.so.1"))?;
+    for name in ["libcuda.so", "libnvcuvid.so.1"] {
+        // A library that is dropped is closed, and not found by its name any more.
+        std::mem::forget(open(&folder.join(name))?);
+    }
     // SAFETY: the names and signatures are those of tests/stand-in/state.cpp, and the library is never closed.
     let driver = unsafe {
         Driver {

@@ -1,10 +1,13 @@
 //! A programme of numbered frames and samples through `adinsert`, and what came out of it.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod cuda;
 pub mod double;
+pub mod gpu_decoder;
 
 use crate::common::{self, numbered::*};
 use gst::prelude::*;
+use gst_video::prelude::*;
 use gstfacialads::adinsert::{AdInsert, CreativeSource};
 use std::{
     path::{Path, PathBuf},
@@ -51,6 +54,8 @@ pub struct Programme {
     pub on_frame: Option<Probe>,
     /// (frame, caps) from which on the picture has other caps.
     pub new_caps: Option<(u64, (i32, i32))>,
+    /// In a GPU's memory; needs a driver, or a stand-in for it.
+    pub cuda: Option<cuda::Frames>,
 }
 
 impl Default for Programme {
@@ -65,6 +70,7 @@ impl Default for Programme {
             live: false,
             on_frame: None,
             new_caps: None,
+            cuda: None,
         }
     }
 }
@@ -89,6 +95,8 @@ pub struct FrameOut {
     pub pts: u64,
     pub duration: u64,
     pub number: Option<Numbered>,
+    /// Of all pixels.
+    pub digest: u64,
     pub dts: Option<u64>,
     /// Whether any of our metas are on it.
     pub faces: usize,
@@ -263,7 +271,7 @@ impl Bench {
         source
     }
 
-    fn through(&self, source: &gst_app::AppSrc, sink_pad: &str, src_pad: &str) -> gst_app::AppSink {
+    fn through(&self, source: &gst::Element, sink_pad: &str, src_pad: &str) -> gst_app::AppSink {
         let queue = gst::ElementFactory::make("queue").build().unwrap();
         let sink = gst_app::AppSink::builder().sync(false).async_(false).build();
         self.pipeline.add_many([&queue, sink.upcast_ref()]).unwrap();
@@ -276,7 +284,10 @@ impl Bench {
     fn add_video(&mut self, programme: &Arc<Programme>) {
         let caps = video_caps("I420", programme.size.0, programme.size.1, programme.fps);
         let source = self.source(&caps, programme.live);
-        let sink = self.through(&source, "sink_video", "src_video");
+        let sink = match &programme.cuda {
+            None => self.through(source.upcast_ref(), "sink_video", "src_video"),
+            Some(frames) => self.through_cuda(&source, frames),
+        };
         let output = self.output.clone();
         let keys = self.output.clone();
         sink.static_pad("sink").unwrap().add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
@@ -297,6 +308,7 @@ impl Bench {
                         pts: buffer.pts().unwrap().nseconds(),
                         duration: buffer.duration().unwrap().nseconds(),
                         number: read_index(buffer, &info),
+                        digest: digest(buffer, &info),
                         dts: buffer.dts().map(|d| d.nseconds()),
                         faces: facialads_meta::Face::read(buffer).len(),
                         subject: facialads_meta::Subject::read(buffer).is_some(),
@@ -313,7 +325,8 @@ impl Bench {
 
     fn add_audio(&mut self, programme: &Arc<Programme>, pad: usize) {
         let source = self.source(&audio_caps("S16LE", RATE, 1), programme.live);
-        let sink = self.through(&source, &format!("sink_audio_{pad}"), &format!("src_audio_{pad}"));
+        let sink =
+            self.through(source.upcast_ref(), &format!("sink_audio_{pad}"), &format!("src_audio_{pad}"));
         self.output.lock().unwrap().sound.push(Vec::new());
         let output = self.output.clone();
         sink.set_callbacks(
@@ -407,6 +420,13 @@ fn pace(pipeline: &gst::Pipeline, live: bool, due: gst::ClockTime) {
 fn feed_video(source: &gst_app::AppSrc, programme: &Programme, pipeline: &gst::Pipeline) {
     let mut size = programme.size;
     for index in 0..programme.frames() {
+        if let Some(cuda::Frames::Uploaded(frames)) = &programme.cuda {
+            pace(pipeline, programme.live, time_of(index, programme.fps));
+            if !frames.push(source, index) {
+                return;
+            }
+            continue;
+        }
         if let Some((at, new)) = programme.new_caps
             && at == index
         {
@@ -416,13 +436,9 @@ fn feed_video(source: &gst_app::AppSrc, programme: &Programme, pipeline: &gst::P
         let info = gst_video::VideoInfo::builder(gst_video::VideoFormat::I420, size.0 as u32, size.1 as u32)
             .build()
             .unwrap();
-        let mut buffer = numbered_frame(&info, Numbered { tag: PROGRAMME, index: index as u32 });
         let start = time_of(index, programme.fps);
+        let mut buffer = programme_frame(&info, index, programme.fps);
         let inner = buffer.get_mut().unwrap();
-        inner.set_pts(start);
-        inner.set_dts(start);
-        inner.set_offset(index);
-        inner.set_duration(time_of(index + 1, programme.fps) - start);
         if let Some(on_frame) = &programme.on_frame {
             on_frame(inner, index);
         }
@@ -432,6 +448,33 @@ fn feed_video(source: &gst_app::AppSrc, programme: &Programme, pipeline: &gst::P
         }
     }
     let _ = source.end_of_stream();
+}
+
+/// Frame `index` of the programme with its place in time.
+pub fn programme_frame(info: &gst_video::VideoInfo, index: u64, fps: (i32, i32)) -> gst::Buffer {
+    let mut buffer = numbered_frame(info, Numbered { tag: PROGRAMME, index: index as u32 });
+    let start = time_of(index, fps);
+    let inner = buffer.get_mut().unwrap();
+    inner.set_pts(start);
+    inner.set_dts(start);
+    inner.set_offset(index);
+    inner.set_duration(time_of(index + 1, fps) - start);
+    buffer
+}
+
+/// Of the pixels of an 8-bit planar picture, wherever its planes lie.
+fn digest(buffer: &gst::BufferRef, info: &gst_video::VideoInfo) -> u64 {
+    use std::hash::{Hash, Hasher};
+    let frame = gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, info).unwrap();
+    let mut hasher = std::hash::DefaultHasher::new();
+    for component in 0..frame.n_components() {
+        let stride = frame.comp_stride(component) as usize;
+        let data = frame.comp_data(component).unwrap();
+        for row in data.chunks(stride).take(frame.comp_height(component) as usize) {
+            row[..frame.comp_width(component) as usize].hash(&mut hasher);
+        }
+    }
+    hasher.finish()
 }
 
 fn feed_audio(source: &gst_app::AppSrc, programme: &Programme, pipeline: &gst::Pipeline) {

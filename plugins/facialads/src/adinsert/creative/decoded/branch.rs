@@ -80,8 +80,8 @@ fn on_message(shared: &Shared, message: &gst::Message) {
         MessageView::Error(error) => {
             let debug = error.debug();
             gst::debug!(CAT, "{}: {} {debug:?}", shared.source, error.error());
-            let reason = if shared.upload_failed() {
-                failure::not_uploaded(&shared.source)
+            let reason = if shared.upload_failed() || is_from_gpu(message) {
+                failure::not_on_gpu(&shared.source, error.error().message())
             } else {
                 failure::describe(&shared.source, &error.error(), debug.as_deref())
             };
@@ -96,6 +96,12 @@ fn on_message(shared: &Shared, message: &gst::Message) {
         }
         _ => {}
     }
+}
+
+/// Whether one of the elements that move or convert frames on the GPU says it: cudaupload, cudaconvertscale, …
+fn is_from_gpu(message: &gst::Message) -> bool {
+    let element = message.src().and_then(|source| source.downcast_ref::<gst::Element>());
+    element.and_then(|element| element.factory()).is_some_and(|factory| factory.name().starts_with("cuda"))
 }
 
 /// Whether what is missing is for a stream that the programme has a place for.

@@ -6,7 +6,7 @@ use super::{
     failure,
     route::{self, Delivers, Memory, Step},
     timeline::Kind,
-    video::Picture,
+    video::{NotOnGpu, Picture},
 };
 use crate::adinsert::creative::Format;
 use gst::{ClockTime, prelude::*};
@@ -175,10 +175,14 @@ fn take_picture(sink: &gst_app::AppSink, shared: &Shared) -> Result<gst::FlowSuc
     let Some((start, end)) = extent(buffer, segment) else { return Ok(gst::FlowSuccess::Ok) };
     let picture = match &shared.context {
         None => super::video::plain(buffer, video.info(), sample.caps()).map(Picture::plain),
-        Some(context) => super::video::on_gpu(&sample, context).or_else(|| {
-            shared.fail(&failure::elsewhere(&shared.source));
-            None
-        }),
+        Some(context) => super::video::on_gpu(&sample, video.info(), context)
+            .map_err(|problem| {
+                shared.fail(&match problem {
+                    NotOnGpu::Elsewhere => failure::elsewhere(&shared.source),
+                    NotOnGpu::Refused(why) => failure::not_on_gpu(&shared.source, &why),
+                });
+            })
+            .ok(),
     };
     let picture = picture.ok_or(gst::FlowError::Error)?;
     learn_duration(sink, shared);

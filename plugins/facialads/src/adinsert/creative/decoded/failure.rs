@@ -36,10 +36,11 @@ pub fn missing_plugin(source: &str, structure: &gst::StructureRef) -> String {
     )
 }
 
-/// Words for a picture that cudaupload did not take.
-pub fn not_uploaded(source: &str) -> String {
+/// Words for a picture that could not be brought to the GPU, or not be converted there.
+pub fn not_on_gpu(source: &str, message: &str) -> String {
     format!(
-        "{source}: its pictures cannot be brought to the programme's GPU: its memory may be full, or the GPU lost (`nvidia-smi` says which)"
+        "{source}: its pictures cannot be brought to the programme's GPU ({message}): its memory may be full, or the GPU lost; \
+         `nvidia-smi` says which"
     )
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Options, Shared, route::Memory, timeline::Timeline};
 use crate::adinsert::creative::Frame;
-use facialads_gstcuda::Context;
+use facialads_gstcuda::{Context, DeviceFrame};
 use gst::{ClockTime, prelude::*};
 use std::{
     collections::VecDeque,
@@ -201,13 +201,36 @@ pub fn plain(
     Some(picture)
 }
 
+/// Why a picture on the GPU cannot be handed over.
+pub enum NotOnGpu {
+    /// It is in another context than the programme's, or in none.
+    Elsewhere,
+    /// The GPU did not take it; GStreamer's words.
+    Refused(String),
+}
+
 /// The same for a picture on the GPU: its memory is shared, and where its planes lie is kept with it, because the device pads
-/// rows. `None`: it is in another context than the programme's, or in none.
-pub fn on_gpu(sample: &gst::Sample, programme: &Context) -> Option<Picture> {
-    let buffer = sample.buffer_owned()?;
-    if facialads_gstcuda::context_of(&buffer).as_ref() != Some(programme) {
-        return None;
+/// rows. It is mapped on the device once: what somebody wrote to the host's side of the memory is brought there now, not when it
+/// is first used on air.
+pub fn on_gpu(
+    sample: &gst::Sample,
+    info: &gst_video::VideoInfo,
+    programme: &Context,
+) -> Result<Picture, NotOnGpu> {
+    let buffer = sample.buffer_owned().ok_or(NotOnGpu::Elsewhere)?;
+    let frame = DeviceFrame::map_read(&buffer, info).map_err(|error| match error {
+        facialads_gstcuda::Error::Memory { .. } => NotOnGpu::Elsewhere,
+        error => NotOnGpu::Refused(error.to_string()),
+    })?;
+    if frame.context() != programme {
+        return Err(NotOnGpu::Elsewhere);
     }
+    drop(frame);
+    let bare = bare(&buffer).ok_or_else(|| NotOnGpu::Refused("its memory cannot be shared".into()))?;
+    Ok(Picture { bare, pooled: Some(buffer) })
+}
+
+fn bare(buffer: &gst::BufferRef) -> Option<gst::Buffer> {
     let mut bare = gst::Buffer::new();
     let inner = bare.get_mut()?;
     buffer.copy_into(inner, gst::BufferCopyFlags::MEMORY, ..).ok()?;
@@ -217,5 +240,5 @@ pub fn on_gpu(sample: &gst::Sample, programme: &Context) -> Option<Picture> {
         gst_video::VideoMeta::add_full(inner, flags, format, size.0, size.1, meta.offset(), meta.stride())
             .ok()?;
     }
-    Some(Picture { bare, pooled: Some(buffer) })
+    Some(bare)
 }
