@@ -19,6 +19,9 @@ use std::{
 };
 
 mod build;
+mod onnx;
+
+pub use onnx::{OnnxRuntime, onnx_runtime};
 
 /// `CUDA_ERROR_OUT_OF_MEMORY`
 pub const OUT_OF_MEMORY: i32 = 2;
@@ -122,7 +125,7 @@ pub fn gstreamer() -> Option<StandIn> {
 }
 
 fn load() -> Result<Driver, String> {
-    let folder = build::build()?;
+    let folder = folder()?;
     // `libcuda.so` too: some ask for that name first, and a machine with a toolkit has one.
     let library = open(&folder.join("libcuda.so.1"))?;
     for name in ["libcuda.so", "libnvcuvid.so.1"] {
@@ -149,6 +152,12 @@ fn load() -> Result<Driver, String> {
         return Err("another libcuda.so.1 was loaded into this process before it".into());
     }
     Ok(driver)
+}
+
+/// The folder with the compiled libraries.
+fn folder() -> Result<&'static PathBuf, String> {
+    static FOLDER: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    FOLDER.get_or_init(build::build).as_ref().map_err(String::clone)
 }
 
 /// Opens a library for the whole process, for good.

@@ -131,6 +131,11 @@ EXPORT int cuGetErrorString(int error, const char** out) {
   return found ? SUCCESS : INVALID_VALUE;
 }
 
+EXPORT const char* standin_error(int error) {
+  const Named* found = named(error);
+  return found ? found->text : "unknown error";
+}
+
 EXPORT int cuDeviceGetCount(int* out) {
   Call call("cuDeviceGetCount", false);
   if (!call) return call.result;

@@ -319,3 +319,27 @@ EXPORT int cuEventElapsedTime(float* out, Event* from, Event* to) {
   *out = std::chrono::duration<float, std::milli>(to->mark->at - from->mark->at).count();
   return SUCCESS;
 }
+
+// --- For the stand-in of ONNX Runtime; neither counted nor failing ---
+
+// Runs what is pending on a stream; the context's error, if it is lost.
+EXPORT int standin_drain(Stream* stream) {
+  std::unique_lock<std::mutex> lock(state().lock);
+  if (!state().streams.count(stream)) return INVALID_HANDLE;
+  int result = drain(lock, stream);
+  return result != SUCCESS ? result : stream->context->dead;
+}
+
+// Puts work behind what is pending on a stream.
+EXPORT int standin_enqueue(Stream* stream, void (*work)(void*), void* data) {
+  std::unique_lock<std::mutex> lock(state().lock);
+  if (!state().streams.count(stream)) return INVALID_HANDLE;
+  if (stream->context->dead != SUCCESS) return stream->context->dead;
+  stream->pending.push_back({"network", nullptr, [work, data] { work(data); return (int)SUCCESS; }});
+  return state().schedule == 0 ? drain(lock, stream) : SUCCESS;
+}
+
+EXPORT int standin_is_device(Address address) {
+  std::lock_guard<std::mutex> held(state().lock);
+  return find(address) != nullptr;
+}

@@ -43,11 +43,12 @@ pub(super) fn build() -> Result<PathBuf, String> {
         objects.push(object(&base, &file, &headers, KERNEL_OPTIONS)?);
     }
     let decoder = object(&base, &sources.join("nvcuvid/nvcuvid.cpp"), &[], &[])?;
-    link(&base, &objects, &decoder)
+    let onnx = object(&base, &sources.join("onnxruntime/onnxruntime.cpp"), &[], &[])?;
+    link(&base, &objects, &decoder, &onnx)
 }
 
-fn link(base: &Path, objects: &[PathBuf], decoder: &Path) -> Result<PathBuf, String> {
-    let all = objects.iter().map(PathBuf::as_path).chain([decoder]);
+fn link(base: &Path, objects: &[PathBuf], decoder: &Path, onnx: &Path) -> Result<PathBuf, String> {
+    let all = objects.iter().map(PathBuf::as_path).chain([decoder, onnx]);
     let names: Vec<String> = all.map(|object| object.display().to_string()).collect();
     let folder = base.join(digest(names.iter().map(String::as_bytes)));
     if folder.join("complete").exists() {
@@ -56,6 +57,7 @@ fn link(base: &Path, objects: &[PathBuf], decoder: &Path) -> Result<PathBuf, Str
     fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     library(&folder, "libcuda.so.1", objects)?;
     library(&folder, "libnvcuvid.so.1", &[decoder.to_path_buf()])?;
+    library(&folder, "libonnxruntime.so", &[onnx.to_path_buf(), folder.join("libcuda.so.1")])?;
     // Nothing of its own: whoever asks `libcuda.so` for a function gets it from `libcuda.so.1`.
     library(&folder, "libcuda.so", &[folder.join("libcuda.so.1")])?;
     fs::write(folder.join("complete"), "").map_err(|error| format!("{}: {error}", folder.display()))?;
