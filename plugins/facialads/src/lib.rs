@@ -8,6 +8,7 @@ pub(crate) mod analysis;
 pub mod audienceoverlay;
 pub mod consentgate;
 pub mod faceanalyze;
+pub(crate) mod gpu;
 pub mod subjectclassify;
 pub(crate) mod video;
 

@@ -1,6 +1,7 @@
 //! What the two analysing elements share: when to wait for inference, the thread that does it, and how problems are
 //! told to the operator.
 
+pub mod batch;
 pub mod clockwork;
 pub mod in_use;
 pub mod live;

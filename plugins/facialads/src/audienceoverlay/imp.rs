@@ -103,7 +103,8 @@ impl BaseTransformImpl for AudienceOverlay {
     fn set_caps(&self, incaps: &gst::Caps, _outcaps: &gst::Caps) -> Result<(), gst::LoggableError> {
         let info = VideoInfo::from_caps(incaps)
             .map_err(|_| gst::loggable_error!(CAT, "caps {incaps} describe no picture"))?;
-        let drawable = can_be_drawn_on(&info);
+        let cuda = facialads_gstcuda::is_cuda(incaps);
+        let drawable = !cuda && can_be_drawn_on(&info);
         self.obj().set_passthrough(!drawable);
         let mut state = lock(&self.state);
         if !drawable && !std::mem::replace(&mut state.warned, true) {
@@ -112,8 +113,10 @@ impl BaseTransformImpl for AudienceOverlay {
                 self,
                 gst::StreamError::Format,
                 [
-                    "Nothing can be drawn on {} pictures; put `videoconvert` before audienceoverlay",
-                    info.format()
+                    "Nothing can be drawn on {} pictures{}; put `{}` before audienceoverlay",
+                    info.format(),
+                    if cuda { " in CUDA memory" } else { "" },
+                    if cuda { "cudadownload" } else { "videoconvert" }
                 ]
             );
             state = lock(&self.state);

@@ -6,10 +6,10 @@ use super::{
     stats::Stats,
     upstream::{Cadence, DetectorSource},
 };
-use crate::analysis::Worker;
+use crate::analysis::{Worker, batch};
 use facialads_consent::{Measurement, Permit, Stamp, Zone, permit, wall_clock};
 use facialads_vision::{
-    Error, FaceAnalyzer, FaceOptions, Frame,
+    Error, FaceAnalyzer, FaceOptions, View,
     face::{CropRequest, Crops, DetectorInput, Observation},
     process::{Memory, Permits, Terms, Took, describe, process},
     runtime::LoadOptions,
@@ -39,9 +39,12 @@ pub struct Plan {
     permits: Permits,
 }
 
+/// What a detection takes.
+type Detect = (Permit<Measurement>, DetectorInput, Zone);
+
 /// One frame's work: small pictures and the permits to look at them, never the frame.
 struct Job {
-    detect: Option<(Permit<Measurement>, DetectorInput, Zone)>,
+    detect: Option<Detect>,
     describe: Option<(Permits, Crops)>,
     now: Duration,
     handed_in: Instant,
@@ -140,13 +143,14 @@ impl Engine {
     }
 
     /// Looks at a frame as planned: in step with the stream waits for the result, beside it does not.
-    pub fn look(&mut self, frame: &Frame, plan: Plan, terms: &Terms, stats: &mut Stats) -> Result<(), Error> {
+    pub fn look(&mut self, frame: &View, plan: Plan, terms: &Terms, stats: &mut Stats) -> Result<(), Error> {
         if self.worker.is_none() {
             return self.look_in_step(frame, &plan, terms, stats);
         }
-        let detect = if plan.detect { self.small_picture(frame, terms) } else { None };
+        let cut = self.cut(frame, &plan, terms);
+        let (detect, crops) = cut.inspect_err(|_| stats.errors += 1)?;
         stats.analysed += u64::from(detect.is_some());
-        let describe = self.crops(frame, &plan.describe).map(|crops| (plan.permits, crops));
+        let describe = crops.map(|crops| (plan.permits, crops));
         let worth_it = detect.is_some() || describe.is_some();
         let job = Job { detect, describe, now: terms.now, handed_in: Instant::now() };
         if worth_it && self.worker.as_ref().is_some_and(|worker| worker.submit(job).is_err()) {
@@ -157,7 +161,7 @@ impl Engine {
 
     fn look_in_step(
         &mut self,
-        frame: &Frame,
+        frame: &View,
         plan: &Plan,
         terms: &Terms,
         stats: &mut Stats,
@@ -165,31 +169,34 @@ impl Engine {
         let (analyzer, handed_in, mut took) = (&self.analyzer, Instant::now(), Took::default());
         let result = if plan.detect {
             self.since = 0;
-            process(analyzer, frame, terms, &mut self.memory, &mut took)
+            process(analyzer, *frame, terms, &mut self.memory, &mut took)
         } else {
-            describe(analyzer, frame, terms, &plan.permits, &plan.describe, &mut took)
+            describe(analyzer, *frame, terms, &plan.permits, &plan.describe, &mut took)
         };
         stats.analysed += u64::from(took.detection.is_some());
         let Took { detection, description } = took;
         account(Done { detection, description, latency: handed_in.elapsed(), result }, stats)
     }
 
-    /// The frame as the detector wants it, if that is allowed.
-    fn small_picture(
+    /// The small pictures that the worker needs: the frame as the detector wants it, and faces, as far as allowed.
+    fn cut(
         &mut self,
-        frame: &Frame,
+        frame: &View,
+        plan: &Plan,
         terms: &Terms,
-    ) -> Option<(Permit<Measurement>, DetectorInput, Zone)> {
-        let permit = permit(Some(terms.stamp), 0, terms.wall).ok()?;
-        self.since = 0;
-        Some((permit, self.analyzer.shrink(frame), terms.stamp.zone))
-    }
-
-    fn crops(&self, frame: &Frame, requests: &[CropRequest]) -> Option<Crops> {
-        if requests.is_empty() {
-            return None;
+    ) -> Result<(Option<Detect>, Option<Crops>), Error> {
+        let mut detect = None;
+        if plan.detect
+            && let Ok(permit) = permit(Some(terms.stamp), 0, terms.wall)
+        {
+            self.since = 0;
+            detect = Some((permit, self.analyzer.shrink_view(frame)?, terms.stamp.zone));
         }
-        Some(self.analyzer.cut(frame, requests)).filter(|crops| !crops.is_empty())
+        if plan.describe.is_empty() {
+            return Ok((detect, None));
+        }
+        let crops = self.analyzer.cut_view(frame, &plan.describe)?;
+        Ok((detect, Some(crops).filter(|crops| !crops.is_empty())))
     }
 
     /// Takes in what the worker has finished. The first failure comes back; counted are all.
@@ -218,7 +225,8 @@ fn options(settings: &Settings) -> Result<FaceOptions, Error> {
             precision: settings.precision.into(),
             fallback: settings.fallback,
             instance: settings.model_instance_id.clone().unwrap_or_default(),
-            ..defaults.load
+            batch_size: settings.batch_size,
+            batch_timeout: batch::timeout(settings.batch_timeout),
         },
         threshold: (settings.threshold > 0.0).then_some(settings.threshold),
         detector_size: (settings.detector_size > 0).then_some(settings.detector_size),

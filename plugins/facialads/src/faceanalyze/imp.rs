@@ -11,9 +11,11 @@ use super::{
 use crate::{
     analysis::{
         Async, Clockwork, InUse, Precision,
+        batch::{DEFAULT_BATCH_SIZE, DEFAULT_BATCH_TIMEOUT},
         report::{Once, Statistics, warn},
     },
-    video::{Reader, pads_of_any_raw_format},
+    gpu::PipelineGpu,
+    video::{Reader, Unreadable, pads_of_any_raw_format},
 };
 use facialads_meta::event::Gate;
 use facialads_vision::FaceAnalyzer;
@@ -57,6 +59,10 @@ pub struct FaceAnalyze {
         nick = "Device", blurb = "Where the networks run: auto, cpu, cuda, cuda:N, tensorrt, tensorrt:N, openvino, openvino:NAME; unset: auto, OpenVINO where it is installed, else ONNX Runtime (cpu); docs/models.md")]
     #[property(name = "precision", get, set, type = Precision, member = precision, builder(Precision::F32).mutable_ready()
         .nick("Precision").blurb("How exactly the networks calculate: f32, or what OpenVINO is fastest with on this device (fast), which moves boxes by up to 1 % of a face's width. Age, gender and emotion are calculated in 32 bits either way, though of those boxes. ONNX Runtime ignores it; docs/models.md"))]
+    #[property(name = "batch-size", get, set, type = u32, member = batch_size, minimum = 1, maximum = 64, default = DEFAULT_BATCH_SIZE, mutable_ready,
+        nick = "Batch size", blurb = "Most pictures that elements which share a network (model-instance-id) run together; 1: each runs its own. Pays on GPUs with several streams")]
+    #[property(name = "batch-timeout", get, set, type = u32, member = batch_timeout, minimum = 0, maximum = 1000, default = DEFAULT_BATCH_TIMEOUT, mutable_ready,
+        nick = "Batch timeout", blurb = "Milliseconds that the first picture of a batch waits for those of other streams")]
     #[property(name = "model-instance-id", get, set, type = Option<String>, member = model_instance_id, mutable_ready,
         nick = "Model instance", blurb = "Elements of one process with the same id, model, device and precision share one loaded network; unset: all of them do")]
     #[property(name = "inference-interval", get, set, type = u32, member = inference_interval, minimum = 1, maximum = 100_000, default = DEFAULT_INFERENCE_INTERVAL, mutable_ready,
@@ -79,6 +85,7 @@ pub struct FaceAnalyze {
     #[property(name = "stats", get = Self::statistics, type = Statistics,
         nick = "Statistics", blurb = "Frames seen, analysed, skipped and without consent, inference calls, faces, milliseconds spent; see the documentation")]
     pub(super) stats: Mutex<Stats>,
+    gpu: PipelineGpu,
     pub(super) state: Mutex<State>,
     /// For the gate's event, which must not wait for a running inference as it would for `state`.
     pub(super) analyzer: Mutex<Option<Arc<FaceAnalyzer>>>,
@@ -119,6 +126,26 @@ impl ElementImpl for FaceAnalyze {
     fn pad_templates() -> &'static [gst::PadTemplate] {
         static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(pads_of_any_raw_format);
         TEMPLATES.as_ref()
+    }
+
+    fn set_context(&self, context: &gst::Context) {
+        self.gpu.set_context(&*self.obj(), context);
+        self.parent_set_context(context);
+    }
+
+    fn change_state(
+        &self,
+        transition: gst::StateChange,
+    ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
+        if transition == gst::StateChange::NullToReady {
+            let device = lock(&self.settings).device.clone().unwrap_or_default();
+            self.gpu.start(&*self.obj(), &device);
+        }
+        let result = self.parent_change_state(transition);
+        if transition == gst::StateChange::ReadyToNull {
+            self.gpu.stop();
+        }
+        result
     }
 }
 
@@ -174,14 +201,36 @@ impl BaseTransformImpl for FaceAnalyze {
         if let Some(engine) = &state.engine {
             engine.set_frame_time(frame.into());
         }
-        state.reader = match Reader::new(&info) {
+        let reader = self.reader(&incaps.to_owned());
+        // The GPU's name is known once a frame was looked at.
+        let memory = reader.as_ref().map_or("", Reader::memory);
+        lock(&self.in_use).memory = memory;
+        state.reader = match reader {
             Ok(reader) => Some(reader),
-            Err(error) => {
+            Err(error) if lock(&self.settings).fallback => {
                 self.warn_unanalysed(&error.to_string());
                 None
             }
+            Err(error) => {
+                gst::element_imp_error!(self, gst::StreamError::Format, ("{error}"));
+                return Err(gst::loggable_error!(CAT, "{error}"));
+            }
         };
         Ok(())
+    }
+
+    fn query(&self, direction: gst::PadDirection, query: &mut gst::QueryRef) -> bool {
+        self.gpu.answer(&*self.obj(), query) || BaseTransformImplExt::parent_query(self, direction, query)
+    }
+
+    fn propose_allocation(
+        &self,
+        decided: Option<&gst::query::Allocation>,
+        query: &mut gst::query::Allocation,
+    ) -> Result<(), gst::LoggableError> {
+        // Buffers go on as they are: what downstream wants is what upstream has to know.
+        let downstream = self.parent_propose_allocation(decided, query);
+        if self.gpu.propose(&*self.obj(), query) { Ok(()) } else { downstream }
     }
 
     fn sink_event(&self, event: gst::Event) -> bool {
@@ -207,6 +256,21 @@ impl BaseTransformImpl for FaceAnalyze {
 }
 
 impl FaceAnalyze {
+    /// For frames with these caps, ready to read the first one.
+    fn reader(&self, caps: &gst::Caps) -> Result<Reader, Unreadable> {
+        let mut reader = Reader::new(caps)?;
+        let context = self.gpu.context_of_frames(&*self.obj(), caps);
+        match reader.prepare(context.as_ref()) {
+            Err(problem) if lock(&self.settings).fallback => {
+                let text = format!("{problem}; frames are copied to system memory to be looked at");
+                warn(&*self.obj(), gst::ResourceError::Failed, "note", &text);
+                reader.read_on_host()?;
+            }
+            prepared => prepared?,
+        }
+        Ok(reader)
+    }
+
     fn warn_unanalysed(&self, problem: &str) {
         let text = format!("{problem}. Pictures pass without being looked at");
         warn(&*self.obj(), gst::ResourceError::NotFound, "unanalysed", &text);

@@ -132,6 +132,7 @@ impl FaceAnalyze {
             };
             result = result.and(looked);
             stats.streaming.add(begun.elapsed());
+            lock(&self.in_use).looked_at(reader);
         }
         if engine.is_broken() {
             result = result.and(Err("the thread that runs the networks has died".into()));

@@ -1,7 +1,10 @@
 //! What the user sets.
 
 use super::upstream::DetectorSource;
-use crate::analysis::{Async, Precision};
+use crate::analysis::{
+    Async, Precision,
+    batch::{DEFAULT_BATCH_SIZE, DEFAULT_BATCH_TIMEOUT},
+};
 use facialads_meta::face::ROI_TYPE;
 
 /// Frames between detections. Ten looks a second at a 30 fps camera: faces hardly move between two of them, the tracker
@@ -21,6 +24,9 @@ pub struct Settings {
     pub device: Option<String>,
     pub precision: Precision,
     pub model_instance_id: Option<String>,
+    pub batch_size: u32,
+    /// Milliseconds.
+    pub batch_timeout: u32,
     pub inference_interval: u32,
     pub reclassify_interval: u32,
     /// 0: the model's own.
@@ -45,6 +51,8 @@ impl Default for Settings {
             device: None,
             precision: Precision::default(),
             model_instance_id: None,
+            batch_size: DEFAULT_BATCH_SIZE,
+            batch_timeout: DEFAULT_BATCH_TIMEOUT,
             inference_interval: DEFAULT_INFERENCE_INTERVAL,
             reclassify_interval: DEFAULT_RECLASSIFY_INTERVAL,
             threshold: 0.0,

@@ -2,11 +2,11 @@
 
 use super::settings::Settings;
 use crate::analysis::{
-    InUse, Worker,
+    InUse, Worker, batch,
     report::{Statistics, Timing},
 };
 use facialads_vision::{
-    Error, Frame, SubjectClassifier, SubjectOptions, SubjectReading, runtime::LoadOptions,
+    Error, SubjectClassifier, SubjectOptions, SubjectReading, View, runtime::LoadOptions,
     subject::ClassifierInput,
 };
 use std::{
@@ -120,9 +120,10 @@ impl Engine {
     }
 
     /// Looks at a frame that is due. In step with the stream the new reading is there afterwards.
-    pub fn look(&mut self, frame: &Frame, now: Duration, stats: &mut Stats) -> Result<(), Error> {
+    pub fn look(&mut self, frame: &View, now: Duration, stats: &mut Stats) -> Result<(), Error> {
         self.last = Some(now);
-        let job = Job { input: self.classifier.shrink(frame), now, generation: self.generation };
+        let input = self.classifier.shrink_view(frame).inspect_err(|_| stats.errors += 1)?;
+        let job = Job { input, now, generation: self.generation };
         let Some(worker) = &self.worker else {
             let done = work(&self.classifier, &job);
             return self.take_in(done, stats);
@@ -182,7 +183,8 @@ fn options(settings: &Settings) -> Result<SubjectOptions, Error> {
             precision: settings.precision.into(),
             fallback: settings.fallback,
             instance: settings.model_instance_id.clone().unwrap_or_default(),
-            ..LoadOptions::default()
+            batch_size: settings.batch_size,
+            batch_timeout: batch::timeout(settings.batch_timeout),
         },
         map: name(&settings.map).map(Into::into),
         window: Duration::from_secs_f64(settings.window.clamp(0.0, 3600.0)),

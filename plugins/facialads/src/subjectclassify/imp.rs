@@ -7,10 +7,13 @@ use super::{
 };
 use crate::{
     analysis::{
-        Async, Clockwork, InUse, Precision, notices,
+        Async, Clockwork, InUse, Precision,
+        batch::{DEFAULT_BATCH_SIZE, DEFAULT_BATCH_TIMEOUT},
+        notices,
         report::{Once, Statistics, warn},
     },
-    video::{Reader, pads_of_any_raw_format},
+    gpu::PipelineGpu,
+    video::{Reader, Unreadable, pads_of_any_raw_format},
 };
 use facialads_meta::{Subject, SubjectClass};
 use facialads_vision::SubjectClassifier;
@@ -55,6 +58,10 @@ pub struct SubjectClassify {
         nick = "Device", blurb = "Where the network runs: auto, cpu, cuda, cuda:N, tensorrt, tensorrt:N, openvino, openvino:NAME; unset: auto, OpenVINO where it is installed, else ONNX Runtime (cpu); docs/models.md")]
     #[property(name = "precision", get, set, type = Precision, member = precision, builder(Precision::F32).mutable_ready()
         .nick("Precision").blurb("How exactly the network calculates: f32, or what OpenVINO is fastest with on this device (fast), which moves probabilities slightly. ONNX Runtime ignores it; docs/models.md"))]
+    #[property(name = "batch-size", get, set, type = u32, member = batch_size, minimum = 1, maximum = 64, default = DEFAULT_BATCH_SIZE, mutable_ready,
+        nick = "Batch size", blurb = "Most pictures that elements which share a network (model-instance-id) run together; 1: each runs its own. Pays on GPUs with several streams")]
+    #[property(name = "batch-timeout", get, set, type = u32, member = batch_timeout, minimum = 0, maximum = 1000, default = DEFAULT_BATCH_TIMEOUT, mutable_ready,
+        nick = "Batch timeout", blurb = "Milliseconds that the first picture of a batch waits for those of other streams")]
     #[property(name = "model-instance-id", get, set, type = Option<String>, member = model_instance_id, mutable_ready,
         nick = "Model instance", blurb = "Elements of one process with the same id, model, device and precision share one loaded network; unset: all of them do")]
     #[property(name = "interval", get, set, type = f64, member = interval, minimum = 0.0, maximum = 3600.0, default = DEFAULT_INTERVAL, mutable_ready,
@@ -73,6 +80,7 @@ pub struct SubjectClassify {
     #[property(name = "stats", get = Self::statistics, type = Statistics,
         nick = "Statistics", blurb = "Frames seen, classified and skipped, changes of subject, milliseconds spent; see the documentation")]
     stats: Mutex<Stats>,
+    gpu: PipelineGpu,
     state: Mutex<State>,
     in_use: Mutex<InUse>,
 }
@@ -108,6 +116,26 @@ impl ElementImpl for SubjectClassify {
     fn pad_templates() -> &'static [gst::PadTemplate] {
         static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(pads_of_any_raw_format);
         TEMPLATES.as_ref()
+    }
+
+    fn set_context(&self, context: &gst::Context) {
+        self.gpu.set_context(&*self.obj(), context);
+        self.parent_set_context(context);
+    }
+
+    fn change_state(
+        &self,
+        transition: gst::StateChange,
+    ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
+        if transition == gst::StateChange::NullToReady {
+            let device = lock(&self.settings).device.clone().unwrap_or_default();
+            self.gpu.start(&*self.obj(), &device);
+        }
+        let result = self.parent_change_state(transition);
+        if transition == gst::StateChange::ReadyToNull {
+            self.gpu.stop();
+        }
+        result
     }
 }
 
@@ -153,14 +181,36 @@ impl BaseTransformImpl for SubjectClassify {
             .map_err(|_| gst::loggable_error!(CAT, "caps {incaps} describe no picture"))?;
         let mut state = lock(&self.state);
         state.clock.set_rate(info.fps());
-        state.reader = match Reader::new(&info) {
+        let reader = self.reader(&incaps.to_owned());
+        // The GPU's name is known once a frame was looked at.
+        let memory = reader.as_ref().map_or("", Reader::memory);
+        lock(&self.in_use).memory = memory;
+        state.reader = match reader {
             Ok(reader) => Some(reader),
-            Err(error) => {
+            Err(error) if lock(&self.settings).fallback => {
                 self.warn_unclassified(&error.to_string());
                 None
             }
+            Err(error) => {
+                gst::element_imp_error!(self, gst::StreamError::Format, ("{error}"));
+                return Err(gst::loggable_error!(CAT, "{error}"));
+            }
         };
         Ok(())
+    }
+
+    fn query(&self, direction: gst::PadDirection, query: &mut gst::QueryRef) -> bool {
+        self.gpu.answer(&*self.obj(), query) || BaseTransformImplExt::parent_query(self, direction, query)
+    }
+
+    fn propose_allocation(
+        &self,
+        decided: Option<&gst::query::Allocation>,
+        query: &mut gst::query::Allocation,
+    ) -> Result<(), gst::LoggableError> {
+        // Buffers go on as they are: what downstream wants is what upstream has to know.
+        let downstream = self.parent_propose_allocation(decided, query);
+        if self.gpu.propose(&*self.obj(), query) { Ok(()) } else { downstream }
     }
 
     fn sink_event(&self, event: gst::Event) -> bool {
@@ -235,6 +285,7 @@ impl SubjectClassify {
             result =
                 result.and_then(|collected| in_step.map(|()| collected || !engine.is_beside_the_stream()));
             stats.streaming.add(begun.elapsed());
+            lock(&self.in_use).looked_at(reader);
         }
         if engine.is_broken() {
             result = Err("the thread that runs the network has died".into());
@@ -320,6 +371,21 @@ impl SubjectClassify {
         if state.said.first(reason) {
             warn(&*self.obj(), gst::ResourceError::Failed, reason, text);
         }
+    }
+
+    /// For frames with these caps, ready to read the first one.
+    fn reader(&self, caps: &gst::Caps) -> Result<Reader, Unreadable> {
+        let mut reader = Reader::new(caps)?;
+        let context = self.gpu.context_of_frames(&*self.obj(), caps);
+        match reader.prepare(context.as_ref()) {
+            Err(problem) if lock(&self.settings).fallback => {
+                let text = format!("{problem}; frames are copied to system memory to be looked at");
+                warn(&*self.obj(), gst::ResourceError::Failed, "note", &text);
+                reader.read_on_host()?;
+            }
+            prepared => prepared?,
+        }
+        Ok(reader)
     }
 
     fn warn_unclassified(&self, problem: &str) {

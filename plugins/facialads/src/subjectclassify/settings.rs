@@ -1,6 +1,9 @@
 //! What the user sets.
 
-use crate::analysis::{Async, Precision};
+use crate::analysis::{
+    Async, Precision,
+    batch::{DEFAULT_BATCH_SIZE, DEFAULT_BATCH_TIMEOUT},
+};
 
 /// Seconds between looks: a shot lasts a few seconds, so each gets several.
 pub const DEFAULT_INTERVAL: f64 = 0.5;
@@ -16,6 +19,9 @@ pub struct Settings {
     pub device: Option<String>,
     pub precision: Precision,
     pub model_instance_id: Option<String>,
+    pub batch_size: u32,
+    /// Milliseconds.
+    pub batch_timeout: u32,
     pub interval: f64,
     pub window: f64,
     pub top: u32,
@@ -33,6 +39,8 @@ impl Default for Settings {
             device: None,
             precision: Precision::default(),
             model_instance_id: None,
+            batch_size: DEFAULT_BATCH_SIZE,
+            batch_timeout: DEFAULT_BATCH_TIMEOUT,
             interval: DEFAULT_INTERVAL,
             window: DEFAULT_WINDOW,
             top: DEFAULT_TOP,

@@ -1,33 +1,12 @@
-//! A GStreamer buffer as the picture that `facialads-vision` reads.
+//! Frames in system memory.
 //!
 //! Every format whose components are whole bytes is read where it lies. The rest (10 bits and more, packed bits,
 //! tiles, palettes) goes through GStreamer's converter into an RGB picture of our own; the buffer that flows on is
 //! only ever read.
 
-use facialads_vision::{ColorModel, Component, Frame, Matrix, Range};
-use gst_video::{VideoColorMatrix, VideoColorRange, VideoFormat, VideoFormatFlags, VideoInfo, prelude::*};
-
-/// Why a buffer could not be looked at. Never a reason to stop the stream.
-#[derive(Debug, thiserror::Error)]
-pub enum Unreadable {
-    #[error("a buffer does not hold a whole {0} picture of {1}x{2}")]
-    Buffer(VideoFormat, u32, u32),
-    #[error("{0} cannot be converted to RGB by this GStreamer")]
-    NoConverter(VideoFormat),
-    #[error(transparent)]
-    Frame(#[from] facialads_vision::Error),
-}
-
-/// Sink and source pad templates of an analysing element: every raw format in system memory.
-pub fn pads_of_any_raw_format() -> Vec<gst::PadTemplate> {
-    let caps = gst_video::VideoCapsBuilder::new().build();
-    [("sink", gst::PadDirection::Sink), ("src", gst::PadDirection::Src)]
-        .into_iter()
-        .filter_map(|(name, direction)| {
-            gst::PadTemplate::new(name, direction, gst::PadPresence::Always, &caps).ok()
-        })
-        .collect()
-}
+use super::{Unreadable, color_model};
+use facialads_vision::{ColorModel, Component, Frame};
+use gst_video::{VideoFormat, VideoFormatFlags, VideoInfo, prelude::*};
 
 /// Reads the buffers of one stream; made anew when the caps change.
 pub struct Reader {
@@ -48,10 +27,6 @@ impl Reader {
     pub fn new(info: &VideoInfo) -> Result<Self, Unreadable> {
         let converter = if is_direct(info) { None } else { Some(Converter::new(info)?) };
         Ok(Self { info: info.clone(), color: color_model(info), converter })
-    }
-
-    pub fn info(&self) -> &VideoInfo {
-        &self.info
     }
 
     /// Lends the picture in `buffer` to `look`.
@@ -116,26 +91,6 @@ fn is_direct(info: &VideoInfo) -> bool {
     let whole_bytes =
         |n: usize| format.depth()[n] == 8 && format.shift()[n] == 0 && format.pixel_stride()[n] > 0;
     known && !flags.intersects(odd) && (0..components.min(3)).all(whole_bytes) && components != 2
-}
-
-fn color_model(info: &VideoInfo) -> ColorModel {
-    if info.is_rgb() {
-        return ColorModel::Rgb;
-    }
-    if info.is_gray() {
-        return ColorModel::Gray;
-    }
-    let colorimetry = info.colorimetry();
-    let matrix = match colorimetry.matrix() {
-        VideoColorMatrix::Bt709 | VideoColorMatrix::Smpte240m => Matrix::Bt709,
-        VideoColorMatrix::Bt2020 => Matrix::Bt2020,
-        _ => Matrix::Bt601,
-    };
-    let range = match colorimetry.range() {
-        VideoColorRange::Range0_255 => Range::Full,
-        _ => Range::Limited,
-    };
-    ColorModel::Yuv { matrix, range }
 }
 
 /// The planes as they are mapped.
