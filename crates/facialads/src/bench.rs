@@ -5,6 +5,7 @@
 
 mod bare;
 mod frames;
+mod gpu;
 mod job;
 mod peers;
 mod pipeline;
@@ -13,7 +14,7 @@ mod whole_job;
 
 use anyhow::{Context, Result, bail};
 use facialads_consent::{Basis, Policy, Purpose, Purposes, Site, Stamp, Zone, wall_clock};
-use facialads_vision::runtime::Precision;
+use facialads_vision::{Device, runtime::Precision};
 use frames::Frames;
 use std::{cell::Cell, path::PathBuf};
 use table::{Report, Row};
@@ -33,8 +34,8 @@ pub struct Command {
     /// Interleaved runs of which the median is told
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     runs: u32,
-    /// Where networks run: cpu
-    #[arg(long, default_value = "cpu")]
+    /// Where networks run: cpu, openvino, cuda, cuda:N, tensorrt, …
+    #[arg(long, default_value = "auto")]
     provider: String,
     /// How exactly detector and subject calculate: f32, fast
     #[arg(long, default_value_t)]
@@ -42,6 +43,9 @@ pub struct Command {
     /// Compare the provider's results with the CPU's instead of measuring speed
     #[arg(long)]
     check: bool,
+    /// Measure a GPU: milliseconds per stage, streams side by side, bytes across the bus; on the frames of --job, or of --faces
+    #[arg(long)]
+    gpu: bool,
     /// A coded clip with about five faces in 1280x720: also measure the whole job, decoding included
     #[arg(long, value_name = "FILE")]
     job: Option<PathBuf>,
@@ -57,20 +61,16 @@ pub struct Command {
 }
 
 pub fn run(command: Command) -> Result<()> {
-    let provider: facialads_vision::Device = command.provider.parse()?;
-    if !matches!(provider, facialads_vision::Device::Auto | facialads_vision::Device::Cpu) {
-        bail!("provider {provider} is not available in this build; only cpu is");
-    }
-    if command.check {
-        println!("check: this build has the CPU only, so there is nothing to compare it with");
-        return Ok(());
-    }
+    let provider: Device = command.provider.parse()?;
     gst::init().context("GStreamer cannot be started")?;
     facialads_meta::init();
     pipeline::need_plugin()?;
     let faces = Frames::decode(&command.faces, command.frames)?;
     let programme = Frames::decode(&command.programme, command.frames)?;
-    let networks = bare::Networks::load(command.precision)?;
+    if command.check || command.gpu {
+        return on_provider(&provider, &faces, &programme, &command);
+    }
+    let networks = bare::Networks::load(&provider, command.precision)?;
     let on = networks.faces.runs_on();
     let mut rows = measure(&faces, &programme, &networks, &command)?;
     if let Some(clip) = &command.job {
@@ -87,11 +87,38 @@ pub fn run(command: Command) -> Result<()> {
         rows,
     };
     print!("{report}");
-    if let Some(path) = &command.json {
-        let text = serde_json::to_string_pretty(&report)?;
-        std::fs::write(path, text + "\n").with_context(|| format!("cannot write {}", path.display()))?;
+    write(&report, &command)
+}
+
+/// `--check` and `--gpu`.
+fn on_provider(provider: &Device, faces: &Frames, programme: &Frames, command: &Command) -> Result<()> {
+    let verdict = if command.check {
+        let verdict = gpu::check::check(provider, command.precision, faces, programme)?;
+        print!("{verdict}");
+        Some(verdict)
+    } else {
+        None
+    };
+    let figures = if command.gpu {
+        let clip = command.job.as_deref().unwrap_or(&command.faces);
+        let figures = gpu::measure::measure(provider, command.precision, clip)?;
+        print!("{figures}");
+        Some(figures)
+    } else {
+        None
+    };
+    let failed = verdict.as_ref().is_some_and(|verdict| !verdict.passed);
+    write(&serde_json::json!({ "check": verdict, "gpu": figures }), command)?;
+    if failed {
+        bail!("{provider} does not give the CPU's results, see above");
     }
     Ok(())
+}
+
+fn write(result: &impl serde::Serialize, command: &Command) -> Result<()> {
+    let Some(path) = &command.json else { return Ok(()) };
+    let text = serde_json::to_string_pretty(result)?;
+    std::fs::write(path, text + "\n").with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// A measurement: takes how long it took for all frames.
@@ -105,7 +132,8 @@ fn measure(
 ) -> Result<Vec<Row>> {
     let runs = command.runs;
     let bare::Networks { faces: analyzer, subject: classifier } = networks;
-    let with = |element: &str| format!("{element} precision={}", command.precision);
+    let with =
+        |element: &str| format!("{element} device={} precision={}", command.provider, command.precision);
     let store = pipeline::consent_store()?;
     let gate = format!("consentgate screen=bench store={}", store.path().join("consent.db").display());
     let in_networks = Cell::new(std::time::Duration::ZERO);

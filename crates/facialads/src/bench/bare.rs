@@ -4,7 +4,7 @@ use super::frames::Frames;
 use anyhow::Result;
 use facialads_consent::{Stamp, permit, wall_clock};
 use facialads_vision::{
-    FaceAnalyzer, FaceOptions, SubjectClassifier, SubjectOptions, inference_time,
+    Device, FaceAnalyzer, FaceOptions, SubjectClassifier, SubjectOptions, inference_time,
     process::{Memory, Terms, Took, process},
     runtime::{Description, LoadOptions, Precision},
 };
@@ -16,8 +16,9 @@ pub struct Networks {
 }
 
 impl Networks {
-    pub fn load(precision: Precision) -> Result<Self> {
-        let load = LoadOptions { fallback: true, precision, ..LoadOptions::default() };
+    pub fn load(device: &Device, precision: Precision) -> Result<Self> {
+        let load =
+            LoadOptions { device: device.clone(), fallback: true, precision, ..LoadOptions::default() };
         Ok(Self { faces: Faces::load(&load)?, subject: Subject::load(load)? })
     }
 }

@@ -13,11 +13,22 @@ pub struct Frames {
 }
 
 impl Frames {
-    /// Decodes up to `count` frames, spread over the whole clip.
+    /// Decodes up to `count` frames.
     pub fn decode(file: &Path, count: u32) -> Result<Self> {
+        Self::convert(file, count, "video/x-raw,format=I420")
+    }
+
+    /// The same, scaled to a width and height.
+    pub fn decode_scaled(file: &Path, count: u32, (width, height): (u32, u32)) -> Result<Self> {
+        Self::convert(file, count, &format!("video/x-raw,format=I420,width={width},height={height}"))
+    }
+
+    fn convert(file: &Path, count: u32, caps: &str) -> Result<Self> {
         let path = file.canonicalize().with_context(|| format!("cannot read {}", file.display()))?;
-        let line = "uridecodebin name=in ! videoconvert ! video/x-raw,format=I420 ! appsink name=out sync=false max-buffers=4";
-        let pipeline = gst::parse::launch(line)?;
+        let line = format!(
+            "uridecodebin name=in ! videoconvert ! videoscale ! {caps} ! appsink name=out sync=false max-buffers=4"
+        );
+        let pipeline = gst::parse::launch(&line)?;
         let bin = pipeline.downcast_ref::<gst::Pipeline>().context("not a pipeline")?;
         let uri = gst::glib::filename_to_uri(path, None)?;
         bin.by_name("in").context("no decoder")?.set_property("uri", uri.as_str());

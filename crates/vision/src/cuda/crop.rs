@@ -17,6 +17,7 @@ use super::{
     sources::CROP,
     steps::{BLOCK, Extent, follow},
     table::{Format, Job},
+    timer,
     workspace::{Workspace, together},
 };
 use crate::{Result, preprocess::Cut, spec::InputSpec};
@@ -97,6 +98,9 @@ fn make_all(stream: &Stream, table: &mut [Job], workspace: &mut Workspace) -> Re
 
 fn make(stream: &Stream, jobs: &mut [Job], workspace: &mut Workspace) -> Result<()> {
     let gpu = stream.gpu();
+    if timer::is_on() {
+        timer::count_moved(jobs.iter().map(|job| job.bytes_moved().total()).sum());
+    }
     let weigh = workspace.place(gpu, jobs, |workspace| &mut workspace.crop_weights)?;
     let params = CropParams { jobs: workspace.upload(stream, jobs)? };
     let extent = Extent::of(jobs);

@@ -51,6 +51,6 @@ pub use sources::Source;
 pub use steps::BytesMoved;
 pub use stream::Stream;
 pub use target::Target;
-pub use timer::{StageTime, StageTimer, stage_times, time_stages};
+pub use timer::{StageTime, StageTimer, bytes_moved, stage_times, time_stages};
 pub use traffic::{Payload, Traffic, count_to_device, count_to_host, traffic};
 pub use workspace::Workspace;

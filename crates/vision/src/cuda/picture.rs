@@ -22,6 +22,7 @@ use super::{
     sources::PICTURE,
     steps::{BLOCK, Extent, follow},
     table::{Format, Job},
+    timer,
     workspace::{Workspace, together},
 };
 use crate::{
@@ -104,6 +105,9 @@ fn make_all(stream: &Stream, jobs: &[PictureJob], workspace: &mut Workspace) -> 
 
 fn make(stream: &Stream, jobs: &mut [Job], workspace: &mut Workspace) -> Result<()> {
     let gpu = stream.gpu();
+    if timer::is_on() {
+        timer::count_moved(jobs.iter().map(|job| job.bytes_moved().total()).sum());
+    }
     let weigh = workspace.place(gpu, jobs, |workspace| &mut workspace.picture_weights)?;
     let mut params = PictureParams { jobs: [Job::default(); MOST] };
     params.jobs.iter_mut().zip(jobs.iter()).for_each(|(to, from)| *to = *from);

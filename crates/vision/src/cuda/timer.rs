@@ -4,7 +4,7 @@ use super::{event::Event, stream::Stream};
 use crate::Result;
 use std::sync::{
     Mutex, PoisonError,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 /// Measures are thrown away while more than this many wait to be read: nobody reads them.
@@ -12,6 +12,7 @@ const MOST_WAITING: usize = 100_000;
 
 static ON: AtomicBool = AtomicBool::new(false);
 static MEASURES: Mutex<Vec<Measure>> = Mutex::new(Vec::new());
+static MOVED: AtomicU64 = AtomicU64::new(0);
 
 struct Measure {
     stage: &'static str,
@@ -49,7 +50,7 @@ impl Stream {
     /// Times a stage: everything that is put into the stream from here until the guard is dropped.
     pub fn stage(&self, stage: &'static str) -> StageTimer<'_> {
         // What cannot be measured is not: the work itself will say what is wrong.
-        let begin = if ON.load(Ordering::Relaxed) { self.record().ok() } else { None };
+        let begin = if is_on() { self.record().ok() } else { None };
         StageTimer { stage, stream: self, begin }
     }
 }
@@ -63,6 +64,21 @@ impl Drop for StageTimer<'_> {
             measures.push(Measure { stage: self.stage, begin, end });
         }
     }
+}
+
+/// Whether stages are timed.
+pub(super) fn is_on() -> bool {
+    ON.load(Ordering::Relaxed)
+}
+
+pub(super) fn count_moved(bytes: u64) {
+    MOVED.fetch_add(bytes, Ordering::Relaxed);
+}
+
+/// The least bytes that the kernels which read frames have moved in the GPU's memory since the last call: what their time is to
+/// be compared with. Counted only while stages are timed.
+pub fn bytes_moved() -> u64 {
+    MOVED.swap(0, Ordering::Relaxed)
 }
 
 /// Waits for what was measured since the last call, and sums it up, in the order of the stages' names.

@@ -84,6 +84,10 @@ impl<'a> Frame<'a> {
     pub fn color(&self) -> ColorModel {
         self.color
     }
+    /// Three, or one of a grey picture.
+    pub fn components(&self) -> &[Component<'a>] {
+        self.components.get(..self.color.components()).unwrap_or(&self.components)
+    }
     pub(crate) fn component(&self, index: usize) -> &Component<'a> {
         &self.components[index]
     }

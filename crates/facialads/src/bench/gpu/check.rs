@@ -9,10 +9,10 @@ use anyhow::{Context, Result, bail};
 use facialads_consent::{Purposes, Stamp, permit, wall_clock};
 use facialads_vision::{
     Device, FaceAnalyzer, FaceOptions, SubjectClassifier, SubjectOptions, View,
-    cuda::{Gpu, GpuInfo, Traffic, traffic},
+    cuda::{Gpu, GpuInfo, Traffic, ordinal_of, traffic},
     face::Gender,
     process::{Memory, Permits, Terms, Took, process},
-    runtime::{LoadOptions, Precision},
+    runtime::{Card, LoadOptions, Precision},
 };
 use serde::Serialize;
 use std::{fmt, time::Duration};
@@ -87,17 +87,25 @@ pub fn check(device: &Device, precision: Precision, faces: &Frames, programme: &
 
 /// The GPU that a device stands for; `None` of one that is not ours to place frames on.
 pub fn gpu_of(device: &Device) -> Result<Option<Gpu>> {
-    match device.gpu()? {
-        Some(ordinal) => Ok(Some(Gpu::primary(ordinal)?)),
-        None => Ok(None),
-    }
+    let card = match device {
+        Device::Cuda(card) | Device::TensorRt(card) => card,
+        _ => return Ok(None),
+    };
+    let ordinal = match card {
+        Card::Number(number) => *number,
+        Card::Uuid(prefix) => ordinal_of(prefix)?,
+    };
+    Ok(Some(Gpu::primary(ordinal)?))
 }
 
 pub fn describe(info: &GpuInfo) -> String {
     let (major, minor) = info.compute;
     let (driver, point) = info.driver;
     let gigabytes = info.memory as f64 / f64::from(1 << 30);
-    format!("{}, {gigabytes:.0} GiB, compute capability {major}.{minor}, driver for CUDA {driver}.{point}", info.name)
+    format!(
+        "{}, {gigabytes:.0} GiB, compute capability {major}.{minor}, driver for CUDA {driver}.{point}",
+        info.name
+    )
 }
 
 fn run(device: &Device, precision: Precision, way: Way, material: &Material) -> Result<Results> {

@@ -148,8 +148,7 @@ impl Comparison {
     #[must_use]
     pub fn judged(mut self) -> Self {
         let faces = self.lines[0].compared;
-        self.passed =
-            self.missed == 0 && self.doubtful * 10 <= faces && self.lines.iter().all(Line::holds);
+        self.passed = self.missed == 0 && self.doubtful * 10 <= faces && self.lines.iter().all(Line::holds);
         self
     }
 }

@@ -37,6 +37,10 @@ impl GpuFrames {
         Ok(Self { stream, frames: uploaded })
     }
 
+    pub fn count(&self) -> usize {
+        self.frames.len()
+    }
+
     /// Lends each frame to `look`, with its running time.
     pub fn each(
         &self,

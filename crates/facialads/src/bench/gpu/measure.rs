@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use facialads_consent::{Purposes, Stamp, wall_clock};
 use facialads_vision::{
     Device, FaceAnalyzer, FaceOptions,
-    cuda::{Gpu, StageTime, Traffic, stage_times, time_stages, traffic},
+    cuda::{Gpu, StageTime, Traffic, bytes_moved, stage_times, time_stages, traffic},
     process::{Memory, Terms, Took, process},
     runtime::{LoadOptions, Precision},
 };
@@ -106,7 +106,13 @@ pub fn measure(device: &Device, precision: Precision, clip: &Path) -> Result<Fig
             ..FaceOptions::default()
         })?;
         runtime.clone_from(&analyzer.runs_on().runtime);
-        resolutions.push(resolution(&analyzer, &there, frames.count(), (height * 16 / 9, height), bandwidth)?);
+        resolutions.push(resolution(
+            &analyzer,
+            &there,
+            frames.count(),
+            (height * 16 / 9, height),
+            bandwidth,
+        )?);
         if height == 1080 {
             full_hd = Some(there);
         }
@@ -150,12 +156,14 @@ fn resolution(
     let (stamp, count) = (everything(), f64::from(frames.max(1)));
     // Kernels and networks are made ready, and graphs captured.
     pass(analyzer, there, &stamp)?;
-    stage_times()?;
     let before = traffic();
     let begun = Instant::now();
     let faces = pass(analyzer, there, &stamp)?;
     let fps = count / begun.elapsed().as_secs_f64().max(1e-9);
-    let Traffic { pixels_to_device, pixels_to_host, other_to_device, other_to_host } = traffic().since(&before);
+    let Traffic { pixels_to_device, pixels_to_host, other_to_device, other_to_host } =
+        traffic().since(&before);
+    stage_times()?;
+    bytes_moved();
     // Once more with events around each stage, which cost a little themselves.
     time_stages(true);
     let timed = pass(analyzer, there, &stamp);
@@ -165,13 +173,12 @@ fn resolution(
     let of = |wanted: &dyn Fn(&StageTime) -> bool| {
         stages.iter().filter(|stage| wanted(stage)).map(|stage| stage.total).sum::<f64>() / count
     };
-    let moved = analyzer.bytes_moved_on_gpu(size.0, size.1, faces / frames.max(1) as usize);
     Ok(Resolution {
         size,
         faces_a_frame: faces as f64 / count,
         gpu_ms: of(&|_| true),
         networks_ms: of(&|stage| is_network(stage.stage)),
-        bandwidth_floor_ms: moved as f64 / bandwidth * 1e3,
+        bandwidth_floor_ms: bytes_moved() as f64 / count / bandwidth * 1e3,
         stages: stages
             .iter()
             .map(|stage| Stage {
@@ -191,7 +198,8 @@ fn resolution(
 fn side_by_side(gpu: &Gpu, load: &LoadOptions, there: &GpuFrames, count: u32) -> Result<Side> {
     let (free_before, _) = gpu.free_memory()?;
     let load = LoadOptions { batch_size: count, batch_timeout: BATCH_TIMEOUT, ..load.clone() };
-    let analyzer = || FaceAnalyzer::new(&FaceOptions { load: load.clone(), seed: Some(1), ..FaceOptions::default() });
+    let analyzer =
+        || FaceAnalyzer::new(&FaceOptions { load: load.clone(), seed: Some(1), ..FaceOptions::default() });
     let analyzers: Vec<FaceAnalyzer> = (0..count).map(|_| analyzer()).collect::<Result<_, _>>()?;
     let stamp = everything();
     let run = || {
@@ -252,8 +260,15 @@ fn bandwidth(gpu: &Gpu) -> Result<f64> {
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.gpu)?;
-        writeln!(f, "{} in {}; copies within its memory {:.0} GB/s", self.runtime, self.precision, self.bandwidth_gb_s)?;
-        writeln!(f, "\none stream, every frame searched, everybody on it described anew; milliseconds of the GPU a frame")?;
+        writeln!(
+            f,
+            "{} in {}; copies within its memory {:.0} GB/s",
+            self.runtime, self.precision, self.bandwidth_gb_s
+        )?;
+        writeln!(
+            f,
+            "\none stream, every frame searched, everybody on it described anew; milliseconds of the GPU a frame"
+        )?;
         writeln!(
             f,
             "{:<12}{:>7}{:>9}{:>10}{:>16}{:>9}{:>14}{:>14}",
@@ -264,16 +279,29 @@ impl fmt::Display for Figures {
                 f,
                 "{:<12}{:>7.1}{:>9.3}{:>10.3}{:>16.4}{:>9.0}{:>14.0}{:>14.0}",
                 format!("{}x{}", r.size.0, r.size.1),
-                r.faces_a_frame, r.gpu_ms, r.networks_ms, r.bandwidth_floor_ms, r.fps, r.pixels_across, r.others_across
+                r.faces_a_frame,
+                r.gpu_ms,
+                r.networks_ms,
+                r.bandwidth_floor_ms,
+                r.fps,
+                r.pixels_across,
+                r.others_across
             )?;
             for Stage { name, runs_a_frame, ms_a_frame, worst_ms } in &r.stages {
-                writeln!(f, "  {name:<28}{ms_a_frame:>8.3} in {runs_a_frame:.1} runs, slowest {worst_ms:.3}")?;
+                writeln!(
+                    f,
+                    "  {name:<28}{ms_a_frame:>8.3} in {runs_a_frame:.1} runs, slowest {worst_ms:.3}"
+                )?;
             }
         }
         writeln!(f, "\nstreams of 1080p side by side, with the elements' default intervals")?;
         writeln!(f, "{:<10}{:>10}{:>16}{:>14}", "streams", "fps", "live at 30 fps", "memory, MB")?;
         for side in &self.streams {
-            writeln!(f, "{:<10}{:>10.0}{:>16.1}{:>14.0}", side.streams, side.fps, side.live_streams, side.memory_mb)?;
+            writeln!(
+                f,
+                "{:<10}{:>10.0}{:>16.1}{:>14.0}",
+                side.streams, side.fps, side.live_streams, side.memory_mb
+            )?;
         }
         Ok(())
     }
