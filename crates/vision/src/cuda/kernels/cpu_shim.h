@@ -43,7 +43,7 @@ struct Registration {
 }  // namespace facialads_shim
 
 // Per host thread, because several may be launching at the same time.
-static thread_local facialads_shim::Dim3 blockIdx __attribute__((unused)), threadIdx __attribute__((unused)),
+inline thread_local facialads_shim::Dim3 blockIdx __attribute__((unused)), threadIdx __attribute__((unused)),
     blockDim __attribute__((unused)), gridDim __attribute__((unused));
 
 #define KERNEL(name, Params)                                                                              \
