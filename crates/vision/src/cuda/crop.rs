@@ -86,7 +86,7 @@ pub fn launch(stream: &Stream, jobs: &[CropJob], workspace: &mut Workspace) -> R
 }
 
 fn make_all(stream: &Stream, table: &mut [Job], workspace: &mut Workspace) -> Result<()> {
-    table.sort_by_key(|job| !job.is_antialiased());
+    table.sort_unstable_by_key(|job| !job.is_antialiased());
     let mut rest = table;
     while !rest.is_empty() {
         let (now, later) = rest.split_at_mut(together(rest, MOST));

@@ -94,7 +94,7 @@ fn make_all(stream: &Stream, jobs: &[PictureJob], workspace: &mut Workspace) -> 
         *place = job.to_table()?;
     }
     let mut rest = table.get_mut(..jobs.len()).unwrap_or_default();
-    rest.sort_by_key(|job| !job.is_antialiased());
+    rest.sort_unstable_by_key(|job| !job.is_antialiased());
     while !rest.is_empty() {
         let (now, later) = rest.split_at_mut(together(rest, MOST));
         make(stream, now, workspace)?;

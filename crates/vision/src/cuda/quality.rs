@@ -219,7 +219,9 @@ impl Job {
 pub fn bytes_moved(jobs: &[QualityJob]) -> BytesMoved {
     let moved = |job: &QualityJob| {
         let judged = Judged::new(job.input, job.margin);
-        let pixels = (judged.columns.len() + 2) * (judged.rows.len() + 2) * judged.block * judged.block;
+        let none = judged.columns.is_empty() || judged.rows.is_empty();
+        let blocks = if none { 0 } else { (judged.columns.len() + 2) * (judged.rows.len() + 2) };
+        let pixels = blocks * judged.block * judged.block;
         let value = if job.half { 2 } else { 4 };
         let (table, sums) = (size_of::<Job>() as u64, (NUMBERS * size_of::<i64>()) as u64);
         BytesMoved { read: 3 * value * pixels as u64 + table + 2 * sums, written: table + 2 * sums }

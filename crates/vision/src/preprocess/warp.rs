@@ -90,7 +90,7 @@ impl Upright {
 }
 
 /// Writes the picture that lies under `upright`.
-fn turn(picture: &Planes, upright: &Similarity, input: &InputSpec, out: &mut [f32]) {
+pub(super) fn turn(picture: &Planes, upright: &Similarity, input: &InputSpec, out: &mut [f32]) {
     let (width, height) = (input.width as usize, input.height as usize);
     let colour_of = match input.channels {
         Channels::Rgb => [0, 1, 2],
@@ -158,7 +158,7 @@ fn upright(size: (u32, u32), to_frame: &Similarity, input: &InputSpec) -> Option
 }
 
 /// R, G, B, 0..=255, a plane each.
-fn plain(placement: &Placement) -> InputSpec {
+pub(super) fn plain(placement: &Placement) -> InputSpec {
     InputSpec {
         name: None,
         width: placement.out_width as u32,
@@ -174,7 +174,7 @@ fn plain(placement: &Placement) -> InputSpec {
 }
 
 /// R, G and B of the reduced picture.
-struct Planes<'a> {
+pub(super) struct Planes<'a> {
     planes: [&'a [f32]; 3],
     width: usize,
     /// The last column and row.
@@ -182,7 +182,7 @@ struct Planes<'a> {
 }
 
 impl<'a> Planes<'a> {
-    fn new(values: &'a [f32], placement: &Placement) -> Self {
+    pub(super) fn new(values: &'a [f32], placement: &Placement) -> Self {
         let (width, height) = (placement.out_width, placement.out_height);
         let (red, rest) = values.split_at(width * height);
         let (green, blue) = rest.split_at(width * height);

@@ -5,10 +5,14 @@ mod antialias;
 mod bilinear;
 mod write;
 
-use super::Placement;
+use super::{
+    Placement, Upright,
+    warp::{Planes, plain, turn},
+};
 use crate::{
     Frame,
     frame::{ColorModel, Conversion},
+    geometry::Similarity,
     spec::{InputSpec, Resize},
 };
 
@@ -27,6 +31,15 @@ pub fn picture(frame: &Frame, placement: &Placement, input: &InputSpec) -> Vec<f
         Resize::Antialias => antialias::scale(frame, placement, &mut sink),
     }
     writer.into_values()
+}
+
+/// As [`super::warp_into`]; `None` where that gives no picture.
+pub fn warp(frame: &Frame, to_frame: &Similarity, input: &InputSpec) -> Option<Vec<f32>> {
+    let upright = Upright::new((frame.width(), frame.height()), to_frame, input)?;
+    let reduced = picture(frame, &upright.reduced, &plain(&upright.reduced));
+    let mut out = vec![0.0; 3 * input.width as usize * input.height as usize];
+    turn(&Planes::new(&reduced, &upright.reduced), &upright.to_reduced, input, &mut out);
+    Some(out)
 }
 
 /// Turns one row of samples into R, G, B, 0..=255.
