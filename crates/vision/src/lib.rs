@@ -23,12 +23,14 @@ pub mod face;
 pub mod frame;
 pub mod geometry;
 mod model;
+mod on_gpu;
 pub mod paint;
 mod pool;
 pub mod preprocess;
 pub mod process;
 mod runs;
 pub mod runtime;
+mod small;
 pub mod spec;
 pub mod subject;
 

@@ -1,4 +1,8 @@
-use crate::runtime::Tensor;
+use crate::{
+    Result,
+    on_gpu::{Batch, Fetch, Taker},
+    runtime::{Tensor, Whom},
+};
 
 /// What a network put out for some pictures. Used again for the next run, it keeps its memory.
 #[derive(Default)]
@@ -8,12 +12,25 @@ pub(crate) struct Runs {
     used: usize,
     /// One run of all pictures, rather than one of each.
     together: bool,
+    /// Whether outputs are still on their way from a GPU: they are the next ones.
+    pending: bool,
+    /// What runs on a GPU need.
+    pub(crate) on_gpu: OnGpu,
+}
+
+/// Memory of runs on pictures in a GPU's memory.
+#[derive(Default)]
+pub(crate) struct OnGpu {
+    pub(crate) taker: Taker,
+    /// Of a run that is shared with nobody.
+    pub(crate) alone: Batch,
+    pub(crate) fetch: Fetch,
 }
 
 impl Runs {
     /// Forgets what it holds. `together`: whether one run will answer for all pictures.
     pub(crate) fn begin(&mut self, together: bool) {
-        (self.used, self.together) = (0, together);
+        (self.used, self.together, self.pending) = (0, together, false);
     }
 
     /// Where the next run puts its outputs.
@@ -24,6 +41,26 @@ impl Runs {
             self.outputs.push(Vec::new());
         }
         &mut self.outputs[index]
+    }
+
+    /// A run is on its way on a GPU, and its taker takes all numbers.
+    pub(crate) fn expect(&mut self) {
+        self.pending = true;
+    }
+
+    /// Waits for what is on its way. To be called before outputs are asked for.
+    pub(crate) fn settle(&mut self, whom: Whom) -> Result<()> {
+        if !std::mem::take(&mut self.pending) {
+            return Ok(());
+        }
+        whom.time(|| self.read_next())
+    }
+
+    fn read_next(&mut self) -> Result<()> {
+        let mut taker = std::mem::take(&mut self.on_gpu.taker);
+        let read = taker.read_values(self.next());
+        self.on_gpu.taker = taker;
+        read
     }
 
     /// Outputs and index in them of picture `index`; no outputs if there was none.

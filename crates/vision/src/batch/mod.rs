@@ -5,13 +5,17 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use gatherer::Contents;
+
 use crate::{
-    Result,
-    runtime::{LoadOptions, Network, Tensor},
+    Error, Result,
+    on_gpu::{Batch, Part, Taker},
+    runtime::{LoadOptions, Network, Tensor, Whom},
 };
-use gatherer::{Gatherer, Shape, Terms};
+use gatherer::{Gatherer, Terms};
 use rows::Rows;
 use std::{
+    cell::Cell,
     sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
@@ -19,7 +23,9 @@ use std::{
 /// What comes together at one network.
 struct Table {
     network: Arc<dyn Network>,
+    /// Pictures in the computer's memory, and those in a GPU's, which do not mix.
     host: Gatherer<Rows>,
+    gpu: Gatherer<Batch>,
 }
 
 /// Tables in use. They keep their networks alive, so that a network's address stays its own.
@@ -34,6 +40,7 @@ pub(crate) struct Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         self.table.host.stand_up();
+        self.table.gpu.stand_up();
     }
 }
 
@@ -50,11 +57,13 @@ impl Seat {
         let known =
             tables.iter().filter_map(Weak::upgrade).find(|table| Arc::ptr_eq(&table.network, network));
         let table = known.unwrap_or_else(|| {
-            let table = Arc::new(Table { network: Arc::clone(network), host: Gatherer::default() });
+            let network = Arc::clone(network);
+            let table = Arc::new(Table { network, host: Gatherer::default(), gpu: Gatherer::default() });
             tables.push(Arc::downgrade(&table));
             table
         });
         table.host.sit_down();
+        table.gpu.sit_down();
         Self { table, terms: Terms { size, patience } }
     }
 
@@ -63,21 +72,48 @@ impl Seat {
         self.terms.size
     }
 
-    /// [`Network::run`] of pictures in the computer's memory together with others'. `timed` is called around the run itself,
-    /// once per batch. `shape` counts pictures first.
+    /// [`Network::run`] of pictures in the computer's memory together with others'. `shape` counts pictures first.
     pub(crate) fn run(
         &self,
         shape: [usize; 4],
         values: &[f32],
         outputs: &mut Vec<Tensor>,
-        timed: impl FnOnce(&mut dyn FnMut() -> Result<()>) -> Result<()>,
+        whom: Whom,
     ) -> Result<()> {
         let [pictures, a, b, c] = shape;
-        let of_picture: Shape = [a, b, c];
-        let lead = |rows: &mut Rows, pictures: usize| {
-            timed(&mut || rows.run(&*self.table.network, [pictures, a, b, c]))
-        };
+        let network = &*self.table.network;
+        let lead = |rows: &mut Rows, pictures: usize| whom.time(|| rows.run(network, [pictures, a, b, c]));
         let take = |rows: &mut Rows, first: usize| rows.take(first, pictures, outputs);
-        self.table.host.run(of_picture, pictures, self.terms, |rows| rows.put(values), lead, take)
+        self.table.host.run([a, b, c], pictures, self.terms, |rows| rows.put(values), lead, take)
+    }
+
+    /// The same of pictures in a GPU's memory. Returns when the run is enqueued and `taker` with it, without waiting for the GPU.
+    pub(crate) fn run_on_gpu(
+        &self,
+        shape: [usize; 4],
+        parts: &[Part],
+        taker: &mut Taker,
+        stage: &'static str,
+        whom: Whom,
+    ) -> Result<()> {
+        let [pictures, a, b, c] = shape;
+        let network = &*self.table.network;
+        let lead = |batch: &mut Batch, pictures: usize| {
+            let Some(gpu) = network.gpu() else {
+                let model = network.describe().model.clone();
+                return Err(Error::Inference { model, problem: "it has left the GPU".into() });
+            };
+            whom.time(|| batch.run(gpu, [pictures, a, b, c], stage))
+        };
+        let lent = Cell::new(std::mem::take(taker));
+        let take = |batch: &mut Batch, first: usize| {
+            let (back, outcome) = batch.take(first);
+            lent.set(back);
+            outcome
+        };
+        let put = |batch: &mut Batch| batch.put(parts, lent.take());
+        let ran = self.table.gpu.run([a, b, c], pictures, self.terms, put, lead, take);
+        *taker = lent.take();
+        ran
     }
 }

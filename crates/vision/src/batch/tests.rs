@@ -1,7 +1,7 @@
 use super::{Seat, Terms, gatherer::Gatherer, rows::Rows};
 use crate::{
     Error, Result,
-    runtime::{Description, Network, Tensor},
+    runtime::{Description, Network, Tensor, Whom},
 };
 use std::{
     sync::{
@@ -67,7 +67,7 @@ fn seats(network: &Arc<Doubling>, count: usize, size: usize, patience: Duration)
 fn ask(seat: &Seat, firsts: &[f32]) -> Result<Vec<f32>> {
     let values: Vec<f32> = firsts.iter().flat_map(|first| [*first, 0.5]).collect();
     let mut outputs = Vec::new();
-    seat.run([firsts.len(), 1, 1, 2], &values, &mut outputs, |run| run())?;
+    seat.run([firsts.len(), 1, 1, 2], &values, &mut outputs, Whom::Programme)?;
     assert_eq!(outputs[0].shape(), [firsts.len(), 2]);
     assert!(outputs[0].data().chunks(2).zip(firsts).all(|(row, first)| row[1] == *first), "in order");
     Ok(outputs[0].data().chunks(2).map(|row| row[0]).collect())
@@ -180,7 +180,7 @@ fn pictures_of_other_shapes_do_not_meet_and_nobody_starves() {
                     let width = if (round + number) % 2 == 0 { 2 } else { 3 };
                     let mut outputs = Vec::new();
                     let values = vec![1.0; width];
-                    seat.run([1, 1, 1, width], &values, &mut outputs, |run| run()).unwrap();
+                    seat.run([1, 1, 1, width], &values, &mut outputs, Whom::Programme).unwrap();
                     assert_eq!(outputs[0].data(), [2.0, 1.0]);
                 }
             });

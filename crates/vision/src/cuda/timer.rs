@@ -49,20 +49,29 @@ pub fn time_stages(on: bool) {
 impl Stream {
     /// Times a stage: everything that is put into the stream from here until the guard is dropped.
     pub fn stage(&self, stage: &'static str) -> StageTimer<'_> {
+        StageTimer { stage, stream: self, begin: self.begin_stage() }
+    }
+
+    /// [`Stream::stage`] where the stream cannot be borrowed in between.
+    pub(crate) fn begin_stage(&self) -> Option<Event> {
         // What cannot be measured is not: the work itself will say what is wrong.
-        let begin = if is_on() { self.record().ok() } else { None };
-        StageTimer { stage, stream: self, begin }
+        if is_on() { self.record().ok() } else { None }
+    }
+
+    /// The end of what [`Stream::begin_stage`] has begun.
+    pub(crate) fn end_stage(&self, stage: &'static str, begin: Option<Event>) {
+        let Some(begin) = begin else { return };
+        let Ok(end) = self.record() else { return };
+        let mut measures = MEASURES.lock().unwrap_or_else(PoisonError::into_inner);
+        if measures.len() < MOST_WAITING {
+            measures.push(Measure { stage, begin, end });
+        }
     }
 }
 
 impl Drop for StageTimer<'_> {
     fn drop(&mut self) {
-        let Some(begin) = self.begin.take() else { return };
-        let Ok(end) = self.stream.record() else { return };
-        let mut measures = MEASURES.lock().unwrap_or_else(PoisonError::into_inner);
-        if measures.len() < MOST_WAITING {
-            measures.push(Measure { stage: self.stage, begin, end });
-        }
+        self.stream.end_stage(self.stage, self.begin.take());
     }
 }
 

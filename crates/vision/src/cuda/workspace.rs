@@ -46,6 +46,11 @@ impl Workspace {
         *self = Self::default();
     }
 
+    /// Gives back what shows parts of frames, which wipes it; tables stay.
+    pub(crate) fn forget_pixels(&mut self) {
+        self.scaled = None;
+    }
+
     /// Bytes of device memory that it holds.
     pub fn bytes(&self) -> usize {
         let weights = [&self.picture_weights.buffer, &self.crop_weights.buffer];

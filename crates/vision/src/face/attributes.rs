@@ -10,9 +10,10 @@ use crate::{
         classification::Classification,
         landmarks68::Landmarks68,
     },
-    model::Model,
+    model::{Model, Pictures},
+    on_gpu::Part,
     runs::Runs,
-    runtime::{Description, LoadOptions, Notice, Tensor},
+    runtime::{Description, LoadOptions, Notice, Tensor, Whom},
     spec::{Decoder, InputSpec, Role},
 };
 use facialads_consent::{Demographics, Emotion, Measurement, Permit, PurposeKind};
@@ -46,7 +47,10 @@ impl Batches {
         values.clear();
         portraits.iter().for_each(|portrait| values.extend_from_slice(&portrait.values));
         match portraits.first() {
-            Some(first) => model.run_on_people(permit, values, first.size(), runs)?,
+            Some(first) => {
+                model.run_on_people(permit, Pictures::Host(values), first.size(), runs)?;
+                runs.settle(Whom::People)?;
+            }
             None => runs.begin(true),
         }
         Ok(batch)
@@ -118,6 +122,11 @@ impl AgeGender {
     }
     common!();
 
+    /// Whether pictures for it should have 16-bit numbers, where they are made on a GPU.
+    pub(super) fn half_input(&self) -> bool {
+        self.model.half_input()
+    }
+
     /// One estimate per portrait, as the network says it: not calibrated.
     ///
     /// # Errors
@@ -131,21 +140,17 @@ impl AgeGender {
         (0..portraits.len()).map(decode).collect()
     }
 
-    /// One estimate for each of `pictures`, which lie one after the other as the network wants them, in one run. Replaces
-    /// what `estimates` held.
-    pub(super) fn estimate_pictures(
-        &self,
-        permit: &Permit<Demographics>,
-        pictures: &[f32],
-        estimates: &mut Vec<Estimate>,
-    ) -> Result<()> {
+    /// Shows `pictures` to the network, which lie one after the other as it wants them, in one run; on a GPU without waiting for
+    /// it. [`AgeGender::estimates`] tells what comes of it.
+    pub(super) fn look(&self, permit: &Permit<Demographics>, pictures: Pictures) -> Result<()> {
+        self.model.run_on_people(permit, pictures, size(self.input()), &mut self.batches.lock().runs)
+    }
+
+    /// One estimate for each of the `count` pictures of [`AgeGender::look`]. Replaces what `estimates` held.
+    pub(super) fn estimates(&self, count: usize, estimates: &mut Vec<Estimate>) -> Result<()> {
         estimates.clear();
-        if pictures.is_empty() {
-            return Ok(());
-        }
         let mut batch = self.batches.lock();
-        let count = pictures.len() / picture_len(self.input());
-        self.model.run_on_people(permit, pictures, size(self.input()), &mut batch.runs)?;
+        batch.runs.settle(Whom::People)?;
         for i in 0..count {
             let (outputs, item) = batch.runs.outputs_of(i);
             estimates.push(self.decoder.decode(outputs, item)?);
@@ -184,6 +189,11 @@ impl Expression {
     }
     common!();
 
+    /// Whether pictures for it should have 16-bit numbers, where they are made on a GPU.
+    pub(super) fn half_input(&self) -> bool {
+        self.model.half_input()
+    }
+
     /// One distribution per portrait, in the order of [`Feeling::KNOWN`], made honest by a temperature.
     ///
     /// # Errors
@@ -206,8 +216,8 @@ impl Expression {
         (0..portraits.len()).map(decode).collect()
     }
 
-    /// As [`Expression::estimate`] for those of `pictures` (as in [`AgeGender::estimate_pictures`]) that `wanted` names, in one
-    /// run. Replaces what `distributions` held.
+    /// As [`Expression::estimate`] for those of `pictures` (as in [`AgeGender::look`]) that `wanted` names, in one run. Replaces
+    /// what `distributions` held.
     pub(super) fn estimate_pictures(
         &self,
         permit: &Permit<Emotion>,
@@ -223,11 +233,29 @@ impl Expression {
         for index in wanted {
             values.extend_from_slice(pictures.get(index * length..(index + 1) * length).unwrap_or_default());
         }
-        let outcome = self.model.run_on_people(permit, values, size(self.input()), runs);
+        let outcome = self.model.run_on_people(permit, Pictures::Host(values), size(self.input()), runs);
         // Nothing of anybody's face stays in memory.
         values.fill(0.0);
         outcome?;
-        for i in 0..wanted.len() {
+        self.distributions(wanted.len(), runs, distributions)
+    }
+
+    /// The same for pictures in a GPU's memory.
+    pub(super) fn estimate_parts(
+        &self,
+        permit: &Permit<Emotion>,
+        parts: &[Part],
+        distributions: &mut Vec<[f32; 7]>,
+    ) -> Result<()> {
+        distributions.clear();
+        let runs = &mut self.batches.lock().runs;
+        self.model.run_on_people(permit, Pictures::Gpu(parts), size(self.input()), runs)?;
+        self.distributions(parts.iter().map(Part::count).sum(), runs, distributions)
+    }
+
+    fn distributions(&self, count: usize, runs: &mut Runs, distributions: &mut Vec<[f32; 7]>) -> Result<()> {
+        runs.settle(Whom::People)?;
+        for i in 0..count {
             distributions.push(self.cooled(runs, i)?);
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! Memory for pictures of faces on their way from the streaming thread to the worker: used again, and wiped in between.
 
-use crate::preprocess::CutScratch;
+use super::cutting::{GpuCrops, HostCrops, NETWORKS};
+use crate::Result;
 use std::{
     ops::Range,
     sync::{Arc, Mutex, PoisonError},
@@ -23,34 +24,21 @@ pub(super) struct FaceCrops {
     pub(super) expression: Option<usize>,
 }
 
-/// The pictures of one frame's faces. A picture is as long as its network's input; its mirror image follows it.
+/// The pictures of one frame's faces, in the memory that the frame lies in.
 #[derive(Default)]
 pub(super) struct Buffers {
     pub(super) faces: Vec<FaceCrops>,
-    /// For each age and gender network.
-    pub(super) age: [Vec<f32>; 2],
-    pub(super) expression: Vec<f32>,
-    pub(super) memory: CutScratch,
+    pub(super) host: HostCrops,
+    pub(super) gpu: GpuCrops,
+    /// In which of them they are.
+    pub(super) on_gpu: bool,
 }
 
 impl Buffers {
-    /// To go back to with [`Buffers::shorten`] where a face turns out not to be worth a look.
-    pub(super) fn lengths(&self) -> [usize; 3] {
-        let [first, second] = &self.age;
-        [first.len(), second.len(), self.expression.len()]
+    /// Worker: leaves out faces that turn out to be seen too badly, where only the GPU could tell so far.
+    pub(super) fn settle(&mut self) -> Result<()> {
+        if self.on_gpu { self.gpu.settle(&mut self.faces) } else { Ok(()) }
     }
-    pub(super) fn shorten(&mut self, [first, second, expression]: [usize; 3]) {
-        let [of_first, of_second] = &mut self.age;
-        wipe_from(of_first, first);
-        wipe_from(of_second, second);
-        wipe_from(&mut self.expression, expression);
-    }
-}
-
-/// Nothing of anybody's face stays in memory.
-fn wipe_from(pictures: &mut Vec<f32>, start: usize) {
-    pictures.iter_mut().skip(start).for_each(|value| *value = 0.0);
-    pictures.truncate(start);
 }
 
 /// Buffers not in use.
@@ -64,7 +52,8 @@ impl Pool {
 
     pub(super) fn give_back(&self, mut buffers: Buffers) {
         buffers.faces.clear();
-        buffers.shorten([0; 3]);
+        buffers.host.shorten([0; NETWORKS]);
+        buffers.gpu.clear();
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() < KEPT {
             kept.push(buffers);

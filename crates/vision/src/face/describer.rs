@@ -5,17 +5,20 @@ use super::{
     attributes::picture_len,
     buffers::{Buffers, FaceCrops, Pool},
     calibration::{Averaged, Calibrated, Calibration},
-    constants::{CAREFUL_MAIN, CAREFUL_MARGINS, EXPRESSION_MARGIN},
-    framing::{Framing, Place},
-    portrait::mirror,
+    constants::CAREFUL_MAIN,
+    cutting::{For, HostCutter, Planner, Recipe},
+    framing::Place,
     quality::{self, Hindrance},
 };
 use crate::{
-    Frame, Result,
+    Frame, Result, View,
+    cuda::{CudaFrame, Workspace},
     decode::age_gender::Estimate,
-    preprocess::CutScratch,
+    model::Pictures,
+    on_gpu::Part,
+    pool::Pool as WorkPool,
     runtime::{Description, Notice},
-    spec::{self, InputSpec},
+    spec,
 };
 use facialads_consent::{Demographics, Emotion, Permit};
 use std::{
@@ -46,8 +49,17 @@ pub(super) struct Describer {
     notes: Vec<String>,
     pool: Pool,
     /// The worker's alone, so it never waits for it.
-    estimates: Mutex<[Vec<Estimate>; 2]>,
+    estimates: Mutex<Estimated>,
     felt: Mutex<Felt>,
+    kernels: WorkPool<Workspace>,
+}
+
+/// Memory of [`Looks`].
+#[derive(Default)]
+struct Estimated {
+    of_networks: [Vec<Estimate>; 2],
+    /// Empty between looks.
+    parts: Vec<Part>,
 }
 
 /// What is wanted of a face.
@@ -102,6 +114,7 @@ impl Describer {
             pool: Pool::default(),
             estimates: Mutex::default(),
             felt: Mutex::default(),
+            kernels: WorkPool::default(),
         })
     }
 
@@ -144,73 +157,68 @@ impl Describer {
         std::iter::once(&self.age_gender).chain(&self.second).enumerate()
     }
 
+    fn recipe(&self) -> Recipe<'_> {
+        Recipe {
+            age: [Some(self.age_gender.input()), self.second.as_ref().map(AgeGender::input)],
+            expression: self.expression.as_ref().map(Expression::input),
+            calibration: &self.calibration,
+        }
+    }
+
     /// Cuts the faces out of `frame`, each followed by its mirror image. Left out: faces that are too small, no longer on the
     /// picture, or seen too badly to say anything.
     pub(super) fn cut(&self, frame: &Frame, wanted: impl Iterator<Item = Wanted>) -> Buffers {
-        let mut buffers = self.pool.take();
+        let (mut buffers, recipe) = (self.pool.take(), self.recipe());
+        buffers.on_gpu = false;
         for face in wanted {
-            let before = buffers.lengths();
-            if self.cut_face(frame, &face, &mut buffers).is_none() {
-                buffers.shorten(before);
+            let before = buffers.host.lengths();
+            match recipe.cut(&face, &mut HostCutter { frame, crops: &mut buffers.host }) {
+                Some(crops) => buffers.faces.push(crops),
+                None => buffers.host.shorten(before),
             }
         }
         buffers
     }
 
-    fn cut_face(&self, frame: &Frame, face: &Wanted, buffers: &mut Buffers) -> Option<()> {
-        let Buffers { faces, age, expression, memory } = buffers;
-        let view = face.view((frame.width() as f32, frame.height() as f32));
-        if !view.is_passable() {
-            return None;
-        }
-        let mut seen: Option<Hindrance> = None;
-        let mut is_passable = |picture: &[f32], input: &InputSpec, margin: Option<f32>| {
-            let seen = *seen.get_or_insert_with(|| quality::of_picture(picture, input, margin));
-            view.and(seen).is_passable()
-        };
-        let margins: &[f32] = match (face.demographics, face.careful) {
-            (false, _) => &[],
-            (true, false) => &[0.0],
-            (true, true) => &CAREFUL_MARGINS,
-        };
-        let mut first = 0;
-        for (i, network) in self.age_networks() {
-            let (Some(pictures), Some((framing, margin))) = (age.get_mut(i), self.calibration.framing.get(i))
-            else {
-                return None;
-            };
-            let input = network.input();
-            first = pictures.len() / picture_len(input);
-            for more in margins {
-                let margin = margin + more;
-                let cut = append(frame, &face.place, *framing, margin, input, memory, pictures)?;
-                let squared = (*framing == Framing::Upright).then_some(margin);
-                if !is_passable(cut, input, squared) {
-                    return None;
-                }
+    /// The same out of a frame in a GPU's memory, enqueued on its stream. What the pictures tell of how well a face is seen is
+    /// known to [`Buffers::settle`].
+    pub(super) fn cut_on_gpu(
+        &self,
+        frame: &CudaFrame,
+        wanted: impl Iterator<Item = Wanted>,
+    ) -> Result<Buffers> {
+        let (mut buffers, recipe) = (self.pool.take(), self.recipe());
+        buffers.on_gpu = true;
+        for face in wanted {
+            let before = buffers.gpu.lengths();
+            match recipe.cut(&face, &mut Planner { frame: frame.size(), crops: &mut buffers.gpu }) {
+                Some(crops) => buffers.faces.push(crops),
+                None => buffers.gpu.shorten(before),
             }
         }
-        let mut felt = None;
-        if let Some(network) = self.expression.as_ref().filter(|_| face.emotion) {
-            let input = network.input();
-            felt = Some(expression.len() / picture_len(input));
-            let cut = append(frame, &face.place, Framing::Box, EXPRESSION_MARGIN, input, memory, expression)?;
-            if !is_passable(cut, input, None) {
-                return None;
+        let of = |network: &AgeGender| network.half_input();
+        let halves = [Some(of(&self.age_gender)), self.second.as_ref().map(of)];
+        let [first, second] = recipe.age;
+        let inputs = [
+            first.zip(halves[0]),
+            second.zip(halves[1]),
+            recipe.expression.zip(self.expression.as_ref().map(Expression::half_input)),
+        ];
+        match buffers.gpu.enqueue(frame, inputs, &buffers.faces, &self.kernels) {
+            Ok(()) => Ok(buffers),
+            Err(error) => {
+                self.pool.give_back(buffers);
+                Err(error)
             }
         }
-        if margins.is_empty() && felt.is_none() {
-            return None;
+    }
+
+    /// [`Describer::cut`] out of a frame in any memory.
+    pub(super) fn cut_view(&self, view: &View, wanted: impl Iterator<Item = Wanted>) -> Result<Buffers> {
+        match view {
+            View::Host(frame) => Ok(self.cut(frame, wanted)),
+            View::Cuda(frame) => self.cut_on_gpu(frame, wanted),
         }
-        faces.push(FaceCrops {
-            id: face.id,
-            view: view.quality(),
-            quality: view.and(seen?).quality(),
-            careful: face.careful,
-            age: first..first + 2 * margins.len(),
-            expression: felt,
-        });
-        Some(())
     }
 
     /// What age and gender the first `faces` of the faces in `buffers` seem to have: all their pictures in one run of each
@@ -224,10 +232,25 @@ impl Describer {
         let faces = buffers.faces.get(..faces).unwrap_or(&buffers.faces);
         let pictures = faces.iter().map(|face| face.age.end).max().unwrap_or(0);
         let mut estimates = self.estimates.lock().unwrap_or_else(PoisonError::into_inner);
-        for ((i, network), estimates) in self.age_networks().zip(&mut *estimates) {
-            let wanted = pictures * picture_len(network.input());
-            let values = buffers.age.get(i).and_then(|values| values.get(..wanted)).unwrap_or_default();
-            network.estimate_pictures(permit, values, estimates)?;
+        let Estimated { of_networks, parts } = &mut *estimates;
+        of_networks.iter_mut().for_each(Vec::clear);
+        if pictures > 0 {
+            for (i, network) in self.age_networks() {
+                if buffers.on_gpu {
+                    buffers.gpu.age(i, faces, parts);
+                    let looked = network.look(permit, Pictures::Gpu(parts));
+                    parts.clear();
+                    looked?;
+                } else {
+                    let wanted = pictures * picture_len(network.input());
+                    let values = buffers.host.of(For::Age(i)).get(..wanted).unwrap_or_default();
+                    network.look(permit, Pictures::Host(values))?;
+                }
+            }
+            // On a GPU both are under way by now.
+            for ((_, network), estimates) in self.age_networks().zip(of_networks) {
+                network.estimates(pictures, estimates)?;
+            }
         }
         Ok(Looks { estimates, calibration: self.calibration })
     }
@@ -239,7 +262,7 @@ impl Describer {
         wanted: impl Fn(&FaceCrops) -> bool,
     ) -> Option<FeltLooks<'_>> {
         let mut felt = self.felt.lock().unwrap_or_else(PoisonError::into_inner);
-        let Felt { faces: indices, pictures, distributions } = &mut *felt;
+        let Felt { faces: indices, pictures, distributions, .. } = &mut *felt;
         indices.clear();
         pictures.clear();
         distributions.clear();
@@ -260,21 +283,32 @@ impl Describer {
         looks: &mut FeltLooks,
     ) -> Result<()> {
         let Some(network) = &self.expression else { return Ok(()) };
-        let Felt { pictures, distributions, .. } = &mut *looks.0;
-        network.estimate_pictures(permit, &buffers.expression, pictures, distributions)
+        let Felt { pictures, distributions, parts, .. } = &mut *looks.0;
+        if !buffers.on_gpu {
+            return network.estimate_pictures(
+                permit,
+                buffers.host.of(For::Expression),
+                pictures,
+                distributions,
+            );
+        }
+        buffers.gpu.expression(pictures, parts);
+        let looked = network.estimate_parts(permit, parts, distributions);
+        parts.clear();
+        looked
     }
 }
 
 /// What networks said of the pictures of some faces.
 pub(super) struct Looks<'a> {
-    estimates: MutexGuard<'a, [Vec<Estimate>; 2]>,
+    estimates: MutexGuard<'a, Estimated>,
     calibration: Calibration,
 }
 
 impl Looks<'_> {
     /// Each of `faces` that pictures were made of, and its look.
     pub(super) fn of<'b>(&'b self, faces: &'b [FaceCrops]) -> impl Iterator<Item = (&'b FaceCrops, Look)> {
-        let [first, second] = &*self.estimates;
+        let [first, second] = &self.estimates.of_networks;
         faces
             .iter()
             .filter(|face| !face.age.is_empty())
@@ -300,6 +334,8 @@ struct Felt {
     /// Two of each.
     pictures: Vec<usize>,
     distributions: Vec<[f32; 7]>,
+    /// Empty between looks.
+    parts: Vec<Part>,
 }
 
 /// What some faces seem to feel.
@@ -314,23 +350,4 @@ impl FeltLooks<'_> {
         let of_face = |(i, looks): (&usize, &'b [[f32; 7]])| Some((faces.get(*i)?, looks));
         self.0.faces.iter().zip(self.0.distributions.chunks_exact(2)).filter_map(of_face)
     }
-}
-
-/// Cuts a face and its mirror image to the end of `pictures`, and shows the former.
-fn append<'a>(
-    frame: &Frame,
-    face: &Place,
-    framing: Framing,
-    margin: f32,
-    input: &InputSpec,
-    memory: &mut CutScratch,
-    pictures: &'a mut Vec<f32>,
-) -> Option<&'a [f32]> {
-    let (start, length) = (pictures.len(), picture_len(input));
-    pictures.resize(start + 2 * length, 0.0);
-    let (picture, mirrored) = pictures.get_mut(start..)?.split_at_mut(length);
-    framing.cut(frame, face, margin, input, memory, picture)?;
-    mirrored.copy_from_slice(picture);
-    mirror(mirrored, input.width as usize, input.layout);
-    Some(picture)
 }

@@ -1,17 +1,23 @@
 //! Finding faces in one frame.
 
 use crate::{
-    Frame, Rect, Result,
+    Frame, Rect, Result, View,
+    cuda::{
+        Workspace,
+        decode::{DeviceDecoder, Suppression},
+    },
     decode::{self, Candidates, Detection, DetectionDecoder},
     model::Model,
+    on_gpu::Faces,
     pool::Pool,
-    preprocess::{Picture, Placement},
+    preprocess::Placement,
     runs::Runs,
-    runtime::{Description, LoadOptions, Notice},
+    runtime::{Description, LoadOptions, Notice, Whom},
+    small::Small,
     spec::{self, Role, SecondPass},
 };
 use facialads_consent::{Measurement, Permit};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The best detector, and the one that every installation has.
 const PREFERRED: &str = "yunet";
@@ -27,18 +33,22 @@ const DUPLICATE_AREA: f32 = 0.25;
 pub struct Detector {
     model: Model,
     decoder: Box<dyn DetectionDecoder>,
+    /// Where outputs on a GPU can be decoded there.
+    decoder_there: Option<Arc<DeviceDecoder>>,
     threshold: f32,
     iou: f32,
     notes: Vec<String>,
     /// Memory of detections that are not going on at the moment: as many as ever went on at once.
     scratch: Mutex<Vec<Scratch>>,
-    pictures: Pool<Vec<Pass>>,
+    pictures: Pool<Small>,
+    kernels: Pool<Workspace>,
 }
 
 /// What a detection works in.
 #[derive(Default)]
 struct Scratch {
-    runs: Runs,
+    /// Of each pass.
+    runs: Vec<PassRuns>,
     candidates: Candidates,
     /// What the pass at hand found.
     of_pass: Vec<Detection>,
@@ -50,32 +60,34 @@ struct Scratch {
 /// for the next frame.
 pub struct DetectorInput {
     frame: (u32, u32),
-    passes: Vec<Pass>,
+    /// A picture for each pass.
+    small: Small,
     /// Which memory it belongs to; see [`super::FaceAnalyzer`].
     pub(super) generation: u64,
     /// `None`: there is nothing to give back.
-    pool: Option<Pool<Vec<Pass>>>,
+    pool: Option<Pool<Small>>,
 }
 
 #[derive(Default)]
-struct Pass {
-    picture: Picture,
-    second: Option<SecondPass>,
+struct PassRuns {
+    runs: Runs,
+    /// Whether it is under way on a GPU, and decoded there.
+    decoded_there: bool,
 }
 
 impl Drop for DetectorInput {
     fn drop(&mut self) {
         let Some(pool) = &self.pool else { return };
-        let mut passes = std::mem::take(&mut self.passes);
-        passes.iter_mut().for_each(|pass| pass.picture.wipe());
-        pool.give_back(passes);
+        let mut small = std::mem::take(&mut self.small);
+        small.wipe();
+        pool.give_back(small);
     }
 }
 
 impl DetectorInput {
     /// For an analyzer that has no detector.
-    pub(super) fn nothing_of(frame: &Frame) -> Self {
-        Self { frame: (frame.width(), frame.height()), passes: Vec::new(), generation: 0, pool: None }
+    pub(super) fn nothing_of(frame: (u32, u32)) -> Self {
+        Self { frame, small: Small::default(), generation: 0, pool: None }
     }
 
     /// Width and height of the frame.
@@ -105,17 +117,20 @@ impl Detector {
         };
         let model = Model::load(name, Role::FaceDetector, options)?;
         let decoder = decode::detector(model.spec(), model.describe())?;
+        let decoder_there = DeviceDecoder::bind(model.spec(), model.describe()).map(Arc::new);
         notes.extend(model.note().map(str::to_owned));
         let threshold = threshold.or(model.spec().threshold).unwrap_or_else(|| decoder.default_threshold());
         let iou = model.spec().iou.unwrap_or_else(|| decoder.default_iou());
         Ok(Self {
             model,
             decoder,
+            decoder_there,
             threshold,
             iou,
             notes,
             scratch: Mutex::default(),
             pictures: Pool::default(),
+            kernels: Pool::default(),
         })
     }
 
@@ -160,18 +175,37 @@ impl Detector {
 
     /// The frame as the network wants it.
     pub fn shrink(&self, frame: &Frame) -> DetectorInput {
-        let spec = self.model.spec();
-        let mut passes = self.pictures.take();
-        let seconds = std::iter::once(None).chain(spec.second_pass.map(Some));
-        passes.resize_with(seconds.clone().count(), Pass::default);
-        for (pass, second) in passes.iter_mut().zip(seconds) {
-            let part = second.map_or(1.0, |s| s.scale);
-            let placement = Placement::of_frame(frame.width(), frame.height(), &spec.input, part);
-            pass.second = second;
-            pass.picture.make(frame, &placement, &spec.input);
+        let mut small = self.pictures.take();
+        // Only a GPU can fail.
+        let _ = self.fill(&View::Host(frame), &mut small);
+        self.input((frame.width(), frame.height()), small)
+    }
+
+    /// The same of a frame in any memory. On a GPU the picture is made while the thread goes on.
+    ///
+    /// # Errors
+    /// The GPU that the frame lies on failed; of a frame in the computer's memory never.
+    pub fn shrink_view(&self, view: &View) -> Result<DetectorInput> {
+        let mut small = self.pictures.take();
+        match self.fill(view, &mut small) {
+            Ok(()) => Ok(self.input(view.size(), small)),
+            Err(error) => {
+                self.pictures.give_back(small);
+                Err(error)
+            }
         }
-        let pool = Some(self.pictures.clone());
-        DetectorInput { frame: (frame.width(), frame.height()), passes, generation: 0, pool }
+    }
+
+    fn fill(&self, view: &View, small: &mut Small) -> Result<()> {
+        let (input, (width, height)) = (&self.model.spec().input, view.size());
+        let second = self.model.spec().second_pass.map(|second| second.scale);
+        let parts = std::iter::once(1.0).chain(second);
+        let placements = parts.map(|part| Placement::of_frame(width, height, input, part));
+        small.make(view, placements, input, self.model.half_input(), &self.kernels)
+    }
+
+    fn input(&self, frame: (u32, u32), small: Small) -> DetectorInput {
+        DetectorInput { frame, small, generation: 0, pool: Some(self.pictures.clone()) }
     }
 
     /// The faces, in pixels of the frame and clipped to it, most confident first. See [`Detector::detect_into`].
@@ -230,8 +264,14 @@ impl Detector {
     ) -> Result<()> {
         let (width, height) = input.frame_size();
         found.clear();
-        for pass in &input.passes {
-            self.detect_pass(permit, pass, least, width.max(height), scratch)?;
+        let passes = input.small.len();
+        scratch.runs.resize_with(passes.max(scratch.runs.len()), PassRuns::default);
+        // On a GPU all passes are under way before the first is waited for.
+        for pass in 0..passes {
+            self.begin_pass(permit, input, pass, least, scratch)?;
+        }
+        for pass in 0..passes {
+            self.finish_pass(permit, input, pass, least, scratch)?;
             merge(found, &mut scratch.of_pass, self.iou, &mut scratch.gone);
         }
         for face in found.iter_mut() {
@@ -241,27 +281,67 @@ impl Detector {
         Ok(())
     }
 
-    fn detect_pass(
-        &self,
-        permit: &Permit<Measurement>,
-        pass: &Pass,
-        least: f32,
-        longer_side: f32,
-        scratch: &mut Scratch,
-    ) -> Result<()> {
-        let (size, placement) = (pass.picture.size(), pass.picture.placement());
-        let Scratch { runs, candidates, of_pass: found, .. } = scratch;
-        self.model.run_on_people(permit, pass.picture.values(), size, runs)?;
-        let (outputs, item) = runs.outputs_of(0);
-        // The second pass is not asked for what is doubtful: it looks for large faces, and those are seldom that.
-        let threshold = match pass.second {
+    /// The second pass, and those after it that there are not.
+    fn second(&self, pass: usize) -> Option<SecondPass> {
+        self.model.spec().second_pass.filter(|_| pass > 0)
+    }
+
+    /// Least confidence of what a pass finds. The second pass is not asked for what is doubtful: it looks for large faces, and
+    /// those are seldom that.
+    fn threshold_of(&self, pass: usize, least: f32) -> f32 {
+        match self.second(pass) {
             Some(second) => second.threshold.unwrap_or(self.threshold).max(self.threshold),
             None => least,
+        }
+    }
+
+    /// Where picture and network are on a GPU, enqueues the run and the decoding there.
+    fn begin_pass(
+        &self,
+        permit: &Permit<Measurement>,
+        input: &DetectorInput,
+        pass: usize,
+        least: f32,
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        let Some(PassRuns { runs, decoded_there }) = scratch.runs.get_mut(pass) else { return Ok(()) };
+        *decoded_there = false;
+        let (Some(part), Some(decoder)) = (input.small.part(pass), &self.decoder_there) else {
+            return Ok(());
         };
-        self.decoder.candidates(outputs, item, size, threshold, candidates)?;
-        candidates.suppress(self.iou, MOST_FACES);
+        let size = size(&input.small.placement(pass));
+        let suppression = Suppression { iou: self.iou, most: MOST_FACES };
+        let threshold = self.threshold_of(pass, least);
+        Faces::prepare(&mut runs.on_gpu.taker, decoder, threshold, suppression, size);
+        *decoded_there = self.model.find_people(permit, &[part], size, runs)?;
+        Ok(())
+    }
+
+    /// Waits for the run, or does it; leaves what was found in the scratch, in pixels of the frame.
+    fn finish_pass(
+        &self,
+        permit: &Permit<Measurement>,
+        input: &DetectorInput,
+        pass: usize,
+        least: f32,
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        let placement = input.small.placement(pass);
+        let size = size(&placement);
+        let Scratch { runs, candidates, of_pass: found, .. } = scratch;
         found.clear();
-        found.extend(candidates.kept());
+        let Some(PassRuns { runs, decoded_there }) = runs.get_mut(pass) else { return Ok(()) };
+        if std::mem::take(decoded_there) {
+            Whom::People
+                .time(|| runs.on_gpu.taker.read_faces().map(|faces| found.extend_from_slice(faces)))?;
+        } else {
+            input.small.with(pass, |picture| self.model.run_on_people(permit, picture, size, runs))?;
+            runs.settle(Whom::People)?;
+            let (outputs, item) = runs.outputs_of(0);
+            self.decoder.candidates(outputs, item, size, self.threshold_of(pass, least), candidates)?;
+            candidates.suppress(self.iou, MOST_FACES);
+            found.extend(candidates.kept());
+        }
         for face in found.iter_mut() {
             face.bounds = placement.to_frame(&face.bounds);
             for point in face.points.iter_mut().flatten() {
@@ -269,11 +349,18 @@ impl Detector {
                 *point = (there.x, there.y);
             }
         }
-        if let Some(second) = pass.second {
-            found.retain(|f| f.bounds.width.max(f.bounds.height) >= second.min_size * longer_side);
+        if let Some(second) = self.second(pass) {
+            let (width, height) = input.frame_size();
+            let least = second.min_size * width.max(height);
+            found.retain(|face| face.bounds.width.max(face.bounds.height) >= least);
         }
         Ok(())
     }
+}
+
+/// Width and height of a network's picture.
+fn size(placement: &Placement) -> (usize, usize) {
+    (placement.out_width, placement.out_height)
 }
 
 /// Whether two boxes that different passes found are of the same face.

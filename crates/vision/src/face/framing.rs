@@ -1,11 +1,7 @@
 //! Which part of a frame a network is shown of a face.
 
 use super::portrait::Portrait;
-use crate::{
-    Frame, Rect,
-    preprocess::{Cut, CutScratch},
-    spec::InputSpec,
-};
+use crate::{Rect, preprocess::Cut, spec::InputSpec};
 
 /// How a face is cut out. Networks are accurate with the framing that they were trained with.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,21 +21,8 @@ pub(super) struct Place {
 }
 
 impl Framing {
-    /// Cuts `face` with `margin` (0.2: 20 % more of the frame in width and in height) into `out`. `None`: it cannot be cut.
-    pub(super) fn cut(
-        self,
-        frame: &Frame,
-        face: &Place,
-        margin: f32,
-        input: &InputSpec,
-        memory: &mut CutScratch,
-        out: &mut [f32],
-    ) -> Option<()> {
-        let cut = self.cut_of((frame.width(), frame.height()), face, margin, input)?;
-        cut.write(frame, input, memory, out).then_some(())
-    }
-
-    /// What would be cut out of a frame of width and height `size`, in whichever memory it lies.
+    /// What is cut out of a frame of width and height `size`, in whichever memory it lies, with `margin` (0.2: 20 % more of the
+    /// frame in width and in height). `None`: it cannot be cut.
     pub(super) fn cut_of(
         self,
         size: (u32, u32),

@@ -9,6 +9,7 @@ mod attributes;
 mod buffers;
 mod calibration;
 mod constants;
+mod cutting;
 mod describer;
 mod detector;
 mod framing;

@@ -10,7 +10,7 @@ use super::{
     fusion::{Demographics as Fused, Feelings},
     quality::covered,
 };
-use crate::{Frame, Result, decode::Detection};
+use crate::{Result, View, decode::Detection};
 use facialads_consent::{Demographics, Measurement, Permit};
 use std::{fmt, time::Duration};
 
@@ -85,8 +85,12 @@ impl Stills {
     ///
     /// # Errors
     /// The network failed.
-    pub fn detect(&self, permit: &Permit<Measurement>, frame: &Frame) -> Result<Vec<Detection>> {
-        self.detector.detect(permit, &self.detector.shrink(frame))
+    pub fn detect<'a>(
+        &self,
+        permit: &Permit<Measurement>,
+        frame: impl Into<View<'a>>,
+    ) -> Result<Vec<Detection>> {
+        self.detector.detect(permit, &self.detector.shrink_view(&frame.into())?)
     }
 
     /// One of the faces of [`Stills::detect`], as if nobody stood in front of it. `None`: it is seen too badly to say
@@ -94,7 +98,12 @@ impl Stills {
     ///
     /// # Errors
     /// The network failed.
-    pub fn describe(&self, allowed: &Allowed, frame: &Frame, face: &Detection) -> Result<Option<Described>> {
+    pub fn describe<'a>(
+        &self,
+        allowed: &Allowed,
+        frame: impl Into<View<'a>>,
+        face: &Detection,
+    ) -> Result<Option<Described>> {
         let Some(permit) = allowed.demographics else { return Ok(None) };
         let wanted = Wanted {
             id: 0,
@@ -104,8 +113,8 @@ impl Stills {
             careful: true,
             emotion: allowed.emotion.is_some(),
         };
-        let buffers = self.describer.cut(frame, std::iter::once(wanted));
-        let described = self.told(permit, allowed, &buffers);
+        let mut buffers = self.describer.cut_view(&frame.into(), std::iter::once(wanted))?;
+        let described = buffers.settle().and_then(|()| self.told(permit, allowed, &buffers));
         self.describer.pool().give_back(buffers);
         described
     }

@@ -24,8 +24,24 @@ pub(crate) fn count_on_people() {
     ON_PEOPLE.fetch_add(1, Ordering::SeqCst);
 }
 
-/// Times a run of a network on pictures of people, be it of one who asked or of several together.
-pub(crate) fn time_on_people<T>(run: impl FnOnce() -> T) -> T {
+/// Whom a network looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whom {
+    People,
+    Programme,
+}
+
+impl Whom {
+    /// Times a run, be it of one who asked or of several together.
+    pub(crate) fn time<T>(self, run: impl FnOnce() -> T) -> T {
+        match self {
+            Self::People => time_on_people(run),
+            Self::Programme => run(),
+        }
+    }
+}
+
+fn time_on_people<T>(run: impl FnOnce() -> T) -> T {
     let begun = Instant::now();
     let result = run();
     let took = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);

@@ -14,7 +14,7 @@ mod registry;
 mod resilient;
 mod tensor;
 
-pub(crate) use counter::{count_on_people, time_on_people};
+pub(crate) use counter::{Whom, count_on_people};
 pub use counter::{inference_calls, inference_time};
 pub use device::{Card, Device};
 pub use gpu::{GpuNetwork, GpuSession, GpuTensor};

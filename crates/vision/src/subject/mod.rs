@@ -5,13 +5,15 @@ mod map;
 mod window;
 
 use crate::{
-    Error, Frame, Result, View,
+    Frame, Result, View,
+    cuda::Workspace,
     decode::{Outputs, classification::Classification},
     model::Model,
     pool::Pool,
-    preprocess::{Picture, Placement},
+    preprocess::Placement,
     runs::Runs,
-    runtime::{Description, LoadOptions, Notice},
+    runtime::{Description, LoadOptions, Notice, Whom},
+    small::Small,
     spec::Role,
 };
 use map::SubjectMap;
@@ -74,13 +76,15 @@ pub struct SubjectReading {
 
 /// A frame made small for the classifier. Holds no reference to the frame; its memory is used for the next one.
 pub struct ClassifierInput {
-    picture: Picture,
-    pool: Pool<Picture>,
+    small: Small,
+    pool: Pool<Small>,
 }
 
 impl Drop for ClassifierInput {
     fn drop(&mut self) {
-        self.pool.give_back(std::mem::take(&mut self.picture));
+        let mut small = std::mem::take(&mut self.small);
+        small.let_go();
+        self.pool.give_back(small);
     }
 }
 
@@ -93,7 +97,8 @@ pub struct SubjectClassifier {
     notes: Vec<String>,
     /// Held for moments only, never during inference.
     memory: Mutex<Memory>,
-    pictures: Pool<Picture>,
+    pictures: Pool<Small>,
+    kernels: Pool<Workspace>,
     /// The worker's alone, so it never waits for it.
     runs: Mutex<Runs>,
 }
@@ -125,6 +130,7 @@ impl SubjectClassifier {
             threshold: options.threshold,
             memory: Mutex::new(memory),
             pictures: Pool::default(),
+            kernels: Pool::default(),
             runs: Mutex::default(),
         })
     }
@@ -152,26 +158,28 @@ impl SubjectClassifier {
 
     /// Streaming thread: the frame as the classifier wants it.
     pub fn shrink(&self, frame: &Frame) -> ClassifierInput {
-        let input = &self.model.spec().input;
-        let placement = Placement::of_frame(frame.width(), frame.height(), input, 1.0);
-        let mut picture = self.pictures.take();
-        picture.make(frame, &placement, input);
-        ClassifierInput { picture, pool: self.pictures.clone() }
+        let mut small = self.pictures.take();
+        // Only a GPU can fail.
+        let _ = self.fill(&View::Host(frame), &mut small);
+        ClassifierInput { small, pool: self.pictures.clone() }
     }
 
-    /// [`SubjectClassifier::shrink`] of a frame in any memory. Never waits for inference.
+    /// [`SubjectClassifier::shrink`] of a frame in any memory. Never waits for inference: on a GPU the picture is made while the
+    /// thread goes on.
     ///
     /// # Errors
     /// The GPU that the frame lies on failed; of a frame in the computer's memory never.
     pub fn shrink_view(&self, view: &View) -> Result<ClassifierInput> {
-        match view {
-            View::Host(frame) => Ok(self.shrink(frame)),
-            View::Cuda(_) => Err(Error::Gpu {
-                failure: crate::cuda::GpuFailure::Other,
-                problem: "frames in a GPU's memory cannot be looked at yet".into(),
-                remedy: "put cudadownload in front".into(),
-            }),
-        }
+        let mut small = self.pictures.take();
+        let filled = self.fill(view, &mut small);
+        let input = ClassifierInput { small, pool: self.pictures.clone() };
+        filled.map(|()| input)
+    }
+
+    fn fill(&self, view: &View, small: &mut Small) -> Result<()> {
+        let (input, (width, height)) = (&self.model.spec().input, view.size());
+        let placement = std::iter::once(Placement::of_frame(width, height, input, 1.0));
+        small.make(view, placement, input, self.model.half_input(), &self.kernels)
     }
 
     /// Worker: classifies and adds to the window. `now`: running time of the frame.
@@ -206,7 +214,10 @@ impl SubjectClassifier {
 
     fn probabilities(&self, input: &ClassifierInput) -> Result<Vec<f32>> {
         let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
-        self.model.run_on_programme(input.picture.values(), input.picture.size(), &mut runs)?;
+        let placement = input.small.placement(0);
+        let size = (placement.out_width, placement.out_height);
+        input.small.with(0, |picture| self.model.run_on_programme(picture, size, &mut runs))?;
+        runs.settle(Whom::Programme)?;
         let (outputs, item) = runs.outputs_of(0);
         self.decoder.decode(outputs, item)
     }

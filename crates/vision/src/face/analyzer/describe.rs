@@ -3,7 +3,10 @@
 use super::{Allowed, Crops, FaceAnalyzer};
 use crate::{
     Result,
-    face::{buffers::FaceCrops, minors::Standing},
+    face::{
+        buffers::{Buffers, FaceCrops},
+        minors::Standing,
+    },
 };
 use facialads_consent::{Demographics, Emotion, Permit};
 use std::time::Duration;
@@ -18,13 +21,16 @@ impl FaceAnalyzer {
         if crops.is_empty() {
             return Ok(());
         }
+        let buffers = &mut *crops.buffers();
         if let Some(permit) = allowed.demographics {
             let generation = self.begin(permit.epoch(), Some(crops.generation))?;
-            self.describe_age_gender(permit, crops, allowed.adult_declared, now, generation)?;
+            buffers.settle()?;
+            self.describe_age_gender(permit, buffers, allowed.adult_declared, now, generation)?;
         }
         if let Some(permit) = allowed.emotion {
             let generation = self.begin(permit.epoch(), Some(crops.generation))?;
-            self.describe_emotion(permit, crops, allowed, now, generation)?;
+            buffers.settle()?;
+            self.describe_emotion(permit, buffers, allowed, now, generation)?;
         }
         Ok(())
     }
@@ -32,12 +38,12 @@ impl FaceAnalyzer {
     fn describe_age_gender(
         &self,
         permit: &Permit<Demographics>,
-        crops: &Crops,
+        buffers: &Buffers,
         adult_declared: bool,
         now: Duration,
         generation: u64,
     ) -> Result<()> {
-        let faces = &crops.buffers.faces;
+        let faces = &buffers.faces;
         let faces = faces.get(..permit.limit()).unwrap_or(faces);
         let wanted = |face: &FaceCrops| !face.age.is_empty();
         // Crops that were made under a declaration which no longer holds cannot tell what is asked now.
@@ -46,7 +52,7 @@ impl FaceAnalyzer {
             return Ok(());
         }
         self.people().stats.inference_calls += self.describer.age_gender_runs();
-        let looks = self.describer.demographics(permit, &crops.buffers, faces.len())?;
+        let looks = self.describer.demographics(permit, buffers, faces.len())?;
         let mut people = self.people();
         people.still(generation)?;
         for (face, look) in looks.of(faces) {
@@ -79,12 +85,12 @@ impl FaceAnalyzer {
     fn describe_emotion(
         &self,
         permit: &Permit<Emotion>,
-        crops: &Crops,
+        buffers: &Buffers,
         allowed: &Allowed,
         now: Duration,
         generation: u64,
     ) -> Result<()> {
-        let faces = &crops.buffers.faces;
+        let faces = &buffers.faces;
         let faces = faces.get(..permit.limit()).unwrap_or(faces);
         let passed = {
             let mut people = self.people();
@@ -97,7 +103,7 @@ impl FaceAnalyzer {
             passed
         };
         let Some(mut feelings) = passed else { return Ok(()) };
-        self.describer.emotions(permit, &crops.buffers, &mut feelings)?;
+        self.describer.emotions(permit, buffers, &mut feelings)?;
         let mut people = self.people();
         people.still(generation)?;
         for (face, looks) in feelings.of(faces) {

@@ -2,7 +2,7 @@
 
 use super::{DOUBTFUL, FaceAnalyzer, Looked};
 use crate::{
-    Error, Frame, Rect, Result, View,
+    Frame, Rect, Result, View,
     face::{DetectorInput, Observation},
 };
 use facialads_consent::{Measurement, Permit, Zone};
@@ -12,25 +12,25 @@ impl FaceAnalyzer {
     /// Streaming thread: the frame as the detector wants it; without a detector nothing of it.
     pub fn shrink(&self, frame: &Frame) -> DetectorInput {
         let generation = self.people().generation;
-        let nothing = || DetectorInput::nothing_of(frame);
+        let nothing = || DetectorInput::nothing_of((frame.width(), frame.height()));
         let mut input = self.detector.as_ref().map_or_else(nothing, |detector| detector.shrink(frame));
         input.generation = generation;
         input
     }
 
-    /// [`FaceAnalyzer::shrink`] of a frame in any memory. Never waits for inference.
+    /// [`FaceAnalyzer::shrink`] of a frame in any memory. Never waits for inference: on a GPU the picture is made while the
+    /// thread goes on.
     ///
     /// # Errors
     /// The GPU that the frame lies on failed; of a frame in the computer's memory never.
     pub fn shrink_view(&self, view: &View) -> Result<DetectorInput> {
-        match view {
-            View::Host(frame) => Ok(self.shrink(frame)),
-            View::Cuda(_) => Err(Error::Gpu {
-                failure: crate::cuda::GpuFailure::Other,
-                problem: "frames in a GPU's memory cannot be looked at yet".into(),
-                remedy: "put cudadownload in front".into(),
-            }),
-        }
+        let generation = self.people().generation;
+        let mut input = match &self.detector {
+            Some(detector) => detector.shrink_view(view)?,
+            None => DetectorInput::nothing_of(view.size()),
+        };
+        input.generation = generation;
+        Ok(input)
     }
 
     /// Worker: finds the faces whose centre lies in `zone` and updates the tracks. Returns how many there are.
