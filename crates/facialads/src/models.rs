@@ -47,6 +47,11 @@ struct Install {
     /// into DIR/../lib/nvrtc; may be given several times
     #[arg(long, value_name = "LIBRARY")]
     with: Vec<String>,
+    /// Also install what networks need to run on an NVIDIA GPU: ONNX Runtime with CUDA and TensorRT, CUDA 13's libraries, cuDNN and
+    /// NVRTC, under NVIDIA's licences. 1.3 GB are fetched, 2 GB are kept in DIR/../lib. The same as --with onnxruntime-gpu --with
+    /// cuda --with nvrtc
+    #[arg(long)]
+    gpu: bool,
     /// Fetch nothing: use what --from and earlier downloads have
     #[arg(long)]
     offline: bool,
@@ -74,7 +79,10 @@ pub fn run(command: Command) -> Result<()> {
 
 fn install(options: Install) -> Result<()> {
     let dir = options.folder.path();
-    let Install { models, from, media, library, with, offline, retry, quiet, .. } = options;
+    let Install { models, from, media, library, mut with, gpu, offline, retry, quiet, .. } = options;
+    if gpu {
+        with.extend(["onnxruntime-gpu", "cuda", "nvrtc"].map(str::to_owned));
+    }
     let options =
         InstallOptions { models, from, media, library, with, offline, retry, ..InstallOptions::new(&dir) };
     let done = facialads_models::install(&options, &mut |line| {
