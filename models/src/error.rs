@@ -64,4 +64,6 @@ pub enum Error {
     Refused(facialads_consent::Refusal),
     #[error(transparent)]
     Vision(#[from] facialads_vision::Error),
+    #[error("model \"{name}\" cannot be made 16 bits: {problem}; with device=cuda its 32 bits are used")]
+    Half { name: String, problem: String },
 }

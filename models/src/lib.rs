@@ -19,7 +19,9 @@ mod digest;
 mod error;
 mod fetch;
 mod files;
+mod half;
 mod install;
+mod make_half;
 mod manifest;
 mod status;
 mod verify;
@@ -29,7 +31,9 @@ pub use digest::Digest;
 pub use error::Error;
 pub use fetch::Clients;
 pub use files::size;
+pub use half::{Input as HalfInput, halve};
 pub use install::{InstallOptions, Installed, beside, install, install_from};
+pub use make_half::{Halved, make_half};
 pub use manifest::{
     Client, Library, LibraryFile, LicenceText, Manifest, Media, Model, Origin, Package, Source, Tags,
     Upstream, manifest,

@@ -95,7 +95,8 @@ fn own(manifest: &Manifest, dir: &Path) -> Vec<ModelStatus> {
         |path: &Path| path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
     paths
         .iter()
-        .filter(|path| manifest.model(&name(path)).is_none())
+        // Of 16 bits: they belong to the one they were made from.
+        .filter(|path| manifest.model(&name(path)).is_none() && !name(path).ends_with(".f16"))
         .map(|path| described(name(path), path))
         .collect()
 }

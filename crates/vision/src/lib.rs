@@ -22,6 +22,7 @@ mod error;
 pub mod face;
 pub mod frame;
 pub mod geometry;
+pub mod half;
 mod model;
 mod on_gpu;
 pub mod paint;

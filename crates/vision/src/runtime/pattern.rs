@@ -24,7 +24,11 @@ impl PatternRun {
         Self::load_sized(options, file, (side, side), pictures)
     }
 
-    fn load_sized(
+    /// The same with pictures of a width and height.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_sized(
         options: &LoadOptions,
         file: &Path,
         (width, height): (usize, usize),

@@ -4,7 +4,6 @@ mod bindings;
 mod elf;
 mod engine;
 mod failure;
-mod half;
 mod libraries;
 mod network;
 mod options;

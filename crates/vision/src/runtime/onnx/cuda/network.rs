@@ -4,11 +4,12 @@ use super::{
     super::tensorrt::{Engines, MOST_PICTURES},
     bindings::padded,
     engine::Engine,
-    failure, half,
+    failure,
 };
 use crate::{
     Error, Result,
     cuda::{Gpu, Payload, Place, Stream},
+    half,
     runtime::{Description, GpuNetwork, GpuSession, GpuTensor, Network, Notices, Tensor},
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

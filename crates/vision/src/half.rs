@@ -1,7 +1,7 @@
 //! 16-bit floating-point numbers, IEEE 754 binary16.
 
 /// Rounded to the nearest, ties to even; beyond 65504 infinite.
-pub(super) fn from_f32(value: f32) -> u16 {
+pub fn from_f32(value: f32) -> u16 {
     let bits = value.to_bits();
     let sign = (bits >> 16 & 0x8000) as u16;
     let magnitude = bits & 0x7fff_ffff;
