@@ -1,4 +1,4 @@
-use super::{Description, LoadOptions, Network, Tensor, load};
+use super::{Description, LoadOptions, Network, Notice, Tensor, load};
 use crate::Result;
 use std::{path::Path, sync::Arc};
 
@@ -46,6 +46,11 @@ impl PatternRun {
     /// Why it is not on the wanted device.
     pub fn note(&self) -> Option<&str> {
         self.note.as_deref()
+    }
+
+    /// What became known of the network while it ran, from number `seen` on.
+    pub fn notices(&self, seen: &mut u64) -> Vec<Notice> {
+        self.network.notices().map_or_else(Vec::new, |notices| notices.since(seen))
     }
 
     /// The outputs, in the order of the description's.

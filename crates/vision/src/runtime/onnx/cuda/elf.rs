@@ -84,7 +84,7 @@ mod tests {
         let file = folder.path().join("x.so");
         for content in [&b""[..], b"#!/bin/sh", &[b"\x7fELF\x02\x01".as_slice(), &[0xff; 200]].concat()] {
             std::fs::write(&file, content).unwrap();
-            assert!(super::needed(&file).is_err());
+            assert!(needed(&file).is_err());
         }
     }
 }
