@@ -4,8 +4,8 @@
 //! Which part of the frame a picture shows is decided on the host, by the code that the CPU's path uses ([`Cut`]).
 //!
 //! **Numbers.** Boxes as in [`super::picture`]. Upright faces as [`crate::preprocess::warp_into`] makes them: out of a picture that an
-//! antialiasing filter made smaller first, with the reference's exact weights where the CPU rounds to 1/16384: tests allow 0.15 of
-//! 255 against the CPU, and 1e-4 of 255 against the same arithmetic on exact weights, and where nothing is made smaller.
+//! antialiasing filter made smaller first, with the reference's exact weights where the CPU rounds to 1/16384: tests allow 1e-4
+//! levels (a white pixel has 255) against [`crate::preprocess::reference::warp`] and 0.15 levels against the CPU.
 //!
 //! **Launches and bytes.** One upload of 360 bytes a picture ([`super::Payload::Results`]), and one launch, or three if a face is made
 //! smaller with a filter (a launch for the weights and one for the rows scaled across, see [`super::picture`]). A thread makes a pixel and the

@@ -2,7 +2,7 @@
 //! pictures (a detector's two passes, a classifier's) in one launch.
 //!
 //! **Numbers.** The arithmetic is that of [`crate::preprocess::reference`], operation for operation in single precision without
-//! fused multiply-adds, so the values are the same; tests allow 1e-4 of 0..=255 (before `mean` and `scale`). Against
+//! fused multiply-adds, so the values are the same; tests allow 1e-4 levels, a white pixel having 255 (before `mean` and `scale`). Against
 //! [`crate::preprocess::picture_into`] the bilinear modes are the same too, and [`crate::spec::Resize::Antialias`], which the CPU
 //! computes in whole numbers, differs by up to 0.1 of 255. 16-bit output is rounded to the nearest: off by up to 2⁻¹¹ of the value,
 //! 0.0625 of 255.
