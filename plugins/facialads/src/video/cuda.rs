@@ -50,7 +50,7 @@ impl Reader {
         look: impl FnOnce(&View<'_>) -> T,
     ) -> Result<T, Unreadable> {
         let mapped = DeviceFrame::map_read(buffer, &self.info)?;
-        let components = components(&mapped)?;
+        let components = components(&mapped, self.depth)?;
         let (width, height, color, depth) = (self.info.width(), self.info.height(), self.color, self.depth);
         let Device { gpu, stream: own } = self.device(mapped.context())?;
         // SAFETY: the memory holds its stream, and the buffer holds the memory, longer than `theirs` lives.
@@ -102,14 +102,16 @@ impl Reader {
 }
 
 /// The components as they lie on the device.
-fn components(mapped: &DeviceFrame<'_>) -> Result<Vec<CudaComponent>, Unreadable> {
+fn components(mapped: &DeviceFrame<'_>, depth: Depth) -> Result<Vec<CudaComponent>, Unreadable> {
     let info = mapped.info();
     let broken = || Unreadable::Buffer(info.format(), info.width(), info.height());
     let planes: Vec<_> = mapped.planes().collect();
     let format = info.format_info();
     let component = |index: usize| -> Result<CudaComponent, Unreadable> {
         let plane = planes.get(*format.plane().get(index).ok_or_else(broken)? as usize).ok_or_else(broken)?;
-        let offset = *format.poffset().get(index).ok_or_else(broken)? as usize;
+        // GStreamer says 1 for the V of P010, which would be in the middle of a U.
+        let offset =
+            (*format.poffset().get(index).ok_or_else(broken)? as usize).next_multiple_of(depth.bytes());
         Ok(CudaComponent {
             address: plane.address + offset as u64,
             bytes: plane.bytes.checked_sub(offset).ok_or_else(broken)?,
