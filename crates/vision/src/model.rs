@@ -3,6 +3,7 @@
 use crate::{
     Error, Result,
     batch::{Contents, Seat},
+    cuda::Gpu,
     on_gpu::Part,
     runs::{OnGpu, Runs},
     runtime::{self, Description, GpuNetwork, LoadOptions, Network, Notice, Notices, Whom},
@@ -243,6 +244,11 @@ impl Model {
     /// Whether pictures for it should have 16-bit numbers, where they are made on a GPU.
     pub(crate) fn half_input(&self) -> bool {
         self.network.gpu().is_some_and(GpuNetwork::half_input)
+    }
+
+    /// The GPU that it is on, with the context that it works in.
+    pub(crate) fn gpu(&self) -> Option<&Gpu> {
+        self.network.gpu().map(GpuNetwork::gpu)
     }
 
     /// Whether all pictures go in one run.

@@ -3,6 +3,7 @@
 use super::{Emotion as Feeling, constants::EXPRESSION_TEMPERATURE, portrait::Portrait};
 use crate::{
     Error, Result,
+    cuda::Gpu,
     decode::{
         Outputs,
         age_distribution::AgeDistribution,
@@ -125,6 +126,10 @@ impl AgeGender {
     /// Whether pictures for it should have 16-bit numbers, where they are made on a GPU.
     pub(super) fn half_input(&self) -> bool {
         self.model.half_input()
+    }
+
+    pub(super) fn gpu(&self) -> Option<&Gpu> {
+        self.model.gpu()
     }
 
     /// One estimate per portrait, as the network says it: not calibrated.

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     Frame, Result, View,
-    cuda::{CudaFrame, Workspace},
+    cuda::{CudaFrame, Gpu, Workspace},
     decode::age_gender::Estimate,
     model::Pictures,
     on_gpu::Part,
@@ -131,6 +131,10 @@ impl Describer {
         let second = self.second.iter().flat_map(AgeGender::notices);
         let expression = self.expression.iter().flat_map(Expression::notices);
         self.age_gender.notices().into_iter().chain(second).chain(expression)
+    }
+    /// The GPU that a network is on.
+    pub(super) fn gpu(&self) -> Option<&Gpu> {
+        self.age_networks().find_map(|(_, network)| network.gpu())
     }
     /// Where the network for age and gender runs; of two that are joined, the first.
     pub(super) fn runs_on(&self) -> &Description {

@@ -3,8 +3,9 @@
 use crate::{
     Frame, Rect, Result, View,
     cuda::{
-        Workspace,
+        Gpu, Workspace,
         decode::{DeviceDecoder, Suppression},
+        sources,
     },
     decode::{self, Candidates, Detection, DetectionDecoder},
     model::Model,
@@ -132,6 +133,23 @@ impl Detector {
             pictures: Pool::default(),
             kernels: Pool::default(),
         })
+    }
+
+    /// Compiles and loads what frames in the memory of `gpu` need, so that the first one need not wait for it: up to some
+    /// seconds the first time on a machine, never on a streaming thread. Without it the first frame takes as long.
+    ///
+    /// # Errors
+    /// Kernels cannot be compiled, or the GPU failed.
+    pub fn prepare(&self, gpu: &Gpu) -> Result<()> {
+        gpu.prepare(&sources::PICTURE)?;
+        match (&self.decoder_there, self.model.gpu()) {
+            (Some(decoder), Some(gpu)) => decoder.prepare(gpu),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn gpu(&self) -> Option<&Gpu> {
+        self.model.gpu()
     }
 
     /// The same with a larger or smaller picture: `side` pixels along the longer side, rounded up to what the network can

@@ -6,7 +6,7 @@ mod window;
 
 use crate::{
     Frame, Result, View,
-    cuda::Workspace,
+    cuda::{Gpu, Workspace, sources},
     decode::{Outputs, classification::Classification},
     model::Model,
     pool::Pool,
@@ -120,10 +120,14 @@ impl SubjectClassifier {
     pub fn new(options: &SubjectOptions) -> Result<Self> {
         let model = Model::load(&options.model, Role::Subject, &options.load)?;
         let decoder = Classification::bind(&Outputs { spec: model.spec(), network: model.describe() })?;
+        let mut notes: Vec<String> = model.note().map(str::to_owned).into_iter().collect();
+        if let Some(Err(error)) = model.gpu().map(|gpu| gpu.prepare(&sources::PICTURE)) {
+            notes.push(format!("frames in a GPU's memory cannot be looked at, others can: {error}"));
+        }
         let map = SubjectMap::load(options.map.as_deref(), &model.spec().labels, Self::TAXONOMY)?;
         let memory = Memory { window: Window::new(options.window), generation: 0 };
         Ok(Self {
-            notes: model.note().map(str::to_owned).into_iter().collect(),
+            notes,
             model,
             decoder,
             map,
@@ -133,6 +137,14 @@ impl SubjectClassifier {
             kernels: Pool::default(),
             runs: Mutex::default(),
         })
+    }
+
+    /// As [`crate::FaceAnalyzer::prepare`].
+    ///
+    /// # Errors
+    /// Kernels cannot be compiled, or the GPU failed.
+    pub fn prepare(&self, gpu: &Gpu) -> Result<()> {
+        gpu.prepare(&sources::PICTURE)
     }
 
     /// What an operator should know, such as a device that was fallen back from.

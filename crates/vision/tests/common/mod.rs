@@ -1,6 +1,7 @@
 //! What the tests of this crate share.
 #![allow(dead_code, clippy::unwrap_used, clippy::panic)]
 
+pub mod card;
 pub mod cuda;
 pub mod formats;
 pub mod nets;

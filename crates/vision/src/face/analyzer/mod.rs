@@ -10,6 +10,7 @@ pub use requests::{Allowed, CropRequest};
 use super::{Detector, FaceOptions, FaceStats, Observation, describer::Describer, ids::Ids, people::People};
 use crate::{
     Result,
+    cuda::{Gpu, sources},
     decode::Detection,
     runtime::{Description, Notice},
 };
@@ -50,6 +51,12 @@ struct Looked {
     observations: Vec<Observation>,
 }
 
+fn prepare(detector: Option<&Detector>, gpu: &Gpu) -> Result<()> {
+    gpu.prepare(&sources::CROP)?;
+    gpu.prepare(&sources::QUALITY)?;
+    detector.map_or(Ok(()), |detector| detector.prepare(gpu))
+}
+
 fn nanoseconds(interval: Duration) -> u64 {
     u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX)
 }
@@ -72,6 +79,10 @@ impl FaceAnalyzer {
         let describer = Describer::load(options)?;
         let mut notes = detector.as_ref().map_or_else(Vec::new, |detector| detector.notes().to_vec());
         notes.extend_from_slice(describer.notes());
+        let gpu = detector.as_ref().and_then(Detector::gpu).or_else(|| describer.gpu());
+        if let Some(Err(error)) = gpu.map(|gpu| prepare(detector.as_ref(), gpu)) {
+            notes.push(format!("frames in a GPU's memory cannot be looked at, others can: {error}"));
+        }
         Ok(Self {
             detector,
             gender_threshold: describer.gender_threshold(options),
@@ -82,6 +93,16 @@ impl FaceAnalyzer {
             people: Mutex::new(People::new(Ids::new(options.seed), options.max_missing)),
             looked: Mutex::default(),
         })
+    }
+
+    /// Compiles and loads what frames in the memory of `gpu` need, so that the first one need not wait for it: up to some
+    /// seconds the first time on a machine, never on a streaming thread. [`FaceAnalyzer::new`] has done it for the GPU that the
+    /// networks are on; for a context of somebody else's, call this when it becomes known.
+    ///
+    /// # Errors
+    /// Kernels cannot be compiled, or the GPU failed.
+    pub fn prepare(&self, gpu: &Gpu) -> Result<()> {
+        prepare(self.detector.as_ref(), gpu)
     }
 
     /// What an operator should know: devices that were fallen back from, a lesser detector than the best.
