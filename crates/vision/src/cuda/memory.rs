@@ -78,8 +78,12 @@ impl Memory {
         if let Some(index) = state.streams.iter().position(|one| one.0 == address) {
             state.streams.swap_remove(index);
         }
-        if used && !gpu.is_lost() && !is_capturing(gpu, stream) {
-            // What fails here is a dead context, which has no memory to protect.
+        if !used || gpu.is_lost() {
+            return;
+        }
+        // The default stream is the current context's. What fails here is a dead context, which has no memory to protect.
+        let Ok(_current) = gpu.current() else { return };
+        if !is_capturing(gpu, stream) {
             let _ = state.follow(gpu, stream);
         }
     }
@@ -243,7 +247,8 @@ pub(super) fn new_stream(gpu: &Inner, urgent: bool) -> Result<CUstream> {
     Ok(stream)
 }
 
-/// Whether a stream's work is being captured into a graph: an event recorded in it now would become part of the graph.
+/// Whether a stream's work is being captured into a graph: an event recorded in it now would become part of the graph. The context
+/// must be current.
 fn is_capturing(gpu: &Inner, stream: CUstream) -> bool {
     let Some(ask) = gpu.driver.stream_capturing else { return false };
     let mut status = CUstreamCaptureStatus::CU_STREAM_CAPTURE_STATUS_NONE as u32;
