@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | frame to a network's small input | streaming | [`FaceAnalyzer::shrink`], [`FaceAnalyzer::cut`], [`SubjectClassifier::shrink`] |
 //! | inference, decoding, tracking, fusion | worker | [`FaceAnalyzer::detect`], [`FaceAnalyzer::describe`], [`SubjectClassifier::classify`] |
+//! | memory, streams and kernels of an NVIDIA GPU | any; compiling and loading kernels ([`cuda::Gpu::prepare`]) never on a streaming thread | [`cuda`] |
 //! | reading the state | any | [`FaceAnalyzer::faces`], [`FaceAnalyzer::targeting`], [`SubjectClassifier::reading`] |
 //!
 //! Every method takes `&self`; inference never happens under the lock that the streaming thread needs. Whatever looks

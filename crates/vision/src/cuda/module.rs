@@ -224,7 +224,11 @@ impl Inner {
     }
 }
 
+/// A module, and what it has by the file's and the kernel's names.
 type Loaded = (usize, Vec<((&'static str, &'static str), Function)>);
+
+/// Functions by their kernels' names.
+type Handles = Vec<(&'static str, usize)>;
 
 fn load(gpu: &Inner, source: &'static Source) -> Result<Loaded> {
     let ptx = program(source, Target::Ptx(gpu.compute()), gpu.driver.version)?;
@@ -243,7 +247,7 @@ fn load(gpu: &Inner, source: &'static Source) -> Result<Loaded> {
 
 fn with_parameters(
     source: &'static Source,
-    handles: Vec<(&'static str, usize)>,
+    handles: Handles,
     ptx: &Program,
 ) -> Vec<((&'static str, &'static str), Function)> {
     let of = |name: &str| ptx.kernels.iter().find(|kernel| kernel.name == name)?.parameter_bytes;
@@ -256,10 +260,10 @@ fn load_program(
     gpu: &Inner,
     source: &'static Source,
     program: &Program,
-) -> std::result::Result<(usize, Vec<(&'static str, usize)>), (u32, Error)> {
+) -> std::result::Result<(usize, Handles), (u32, Error)> {
     let _current = gpu.current().map_err(|e| (0, e))?;
     let module = load_module(gpu, source, &program.image)?;
-    let mut handles = Vec::new();
+    let mut handles = Handles::new();
     for name in super::sources::kernel_names(source.text) {
         let mut function: CUfunction = null_mut();
         let text = CString::new(name).unwrap_or_default();

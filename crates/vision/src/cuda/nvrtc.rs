@@ -374,7 +374,7 @@ mod tests {
         let names = ["libnvrtc.so.13", "libnvrtc.so.12"].map(|name| folder.path().join(name));
         assert_eq!(libraries_in(folder.path()), names);
         let file = folder.path().join("libnvrtc.so.12.4.127");
-        assert_eq!(libraries_in(&file), [file.clone()]);
+        assert_eq!(libraries_in(&file), std::slice::from_ref(&file));
         assert!(libraries_in(&folder.path().join("missing")).is_empty());
     }
 }
