@@ -46,6 +46,10 @@ pub struct Command {
     /// Measure a GPU: milliseconds per stage, streams side by side, bytes across the bus; on the frames of --job, or of --faces
     #[arg(long)]
     gpu: bool,
+    /// With --gpu: how many streams side by side
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_values_t = [1, 4, 16, 64],
+        value_parser = clap::value_parser!(u32).range(1..=1024))]
+    streams: Vec<u32>,
     /// A coded clip with about five faces in 1280x720: also measure the whole job, decoding included
     #[arg(long, value_name = "FILE")]
     job: Option<PathBuf>,
@@ -101,7 +105,7 @@ fn on_provider(provider: &Device, faces: &Frames, programme: &Frames, command: &
     };
     let figures = if command.gpu {
         let clip = command.job.as_deref().unwrap_or(&command.faces);
-        let figures = gpu::measure::measure(provider, command.precision, clip)?;
+        let figures = gpu::measure::measure(provider, clip, command)?;
         print!("{figures}");
         Some(figures)
     } else {

@@ -11,6 +11,8 @@ pub struct Outcome {
     pub fps: f64,
     /// Mean number of faces on a frame.
     pub faces: f64,
+    /// Bytes of pictures that the element moved between host and GPU for a frame.
+    pub pixels_across: f64,
 }
 
 /// Plays up to `frames` frames of `clip` as fast as it goes through `faceanalyze` with these properties, everything allowed by `stamp`.
@@ -52,5 +54,10 @@ pub fn run(clip: &Path, frames: u32, properties: &str, stamp: &Stamp) -> Result<
     if frames == 0 || of("analysed") == 0 {
         bail!("faceanalyze looked at no frame of {}: this would measure nothing", clip.display());
     }
-    Ok(Outcome { fps: frames as f64 / took.as_secs_f64().max(1e-9), faces: faces as f64 / frames as f64 })
+    let pixels = of("pixel-bytes-to-gpu") + of("pixel-bytes-from-gpu");
+    Ok(Outcome {
+        fps: frames as f64 / took.as_secs_f64().max(1e-9),
+        faces: faces as f64 / frames as f64,
+        pixels_across: pixels as f64 / frames as f64,
+    })
 }

@@ -91,5 +91,5 @@ fn outcome(command: &mut Command) -> Result<Outcome> {
     let last = line.lines().rfind(|line| line.starts_with('{')).unwrap_or_default();
     let Printed { fps, faces } =
         serde_json::from_str(last).with_context(|| format!("{command:?} printed no result"))?;
-    Ok(Outcome { fps, faces })
+    Ok(Outcome { fps, faces, pixels_across: 0.0 })
 }

@@ -2,14 +2,18 @@
 //! bus and memory, against the two floors below which nothing can be: the networks alone, and the memory's bandwidth.
 
 use super::{check::describe, frames::GpuFrames};
-use crate::bench::{consent, frames::Frames};
+use crate::bench::{
+    Command, consent,
+    frames::Frames,
+    job::{self, Outcome},
+};
 use anyhow::{Context, Result, bail};
 use facialads_consent::{Purposes, Stamp, wall_clock};
 use facialads_vision::{
     Device, FaceAnalyzer, FaceOptions,
     cuda::{Gpu, StageTime, Traffic, bytes_moved, stage_times, time_stages, traffic},
     process::{Memory, Terms, Took, process},
-    runtime::{LoadOptions, Precision},
+    runtime::LoadOptions,
 };
 use serde::Serialize;
 use std::{
@@ -21,10 +25,8 @@ use std::{
 
 /// Heights of the pictures; their width is 16 to 9.
 const HEIGHTS: [u32; 3] = [720, 1080, 2160];
-/// Streams side by side, and the pictures that they run together at most.
-const STREAMS: [u32; 4] = [1, 4, 16, 64];
-/// Frames that are kept in the GPU's memory: 4K ones take 12 MB each.
-const FRAMES: u32 = 60;
+/// Most frames of a clip that are kept in the GPU's memory: 4K ones take 12 MB each.
+const MOST_FRAMES: u32 = 120;
 /// How long a frame waits for those of other streams.
 const BATCH_TIMEOUT: Duration = Duration::from_millis(2);
 /// A second of 30 fps is watched live.
@@ -40,6 +42,17 @@ pub struct Figures {
     pub bandwidth_gb_s: f64,
     pub resolutions: Vec<Resolution>,
     pub streams: Vec<Side>,
+    /// Of the whole job, where a coded clip was given.
+    pub whole_job: Option<WholeJob>,
+}
+
+/// Decoding, finding, following and describing on a coded clip: `uridecodebin ! faceanalyze`, every frame searched.
+#[derive(Serialize)]
+pub struct WholeJob {
+    pub fps: f64,
+    pub faces_a_frame: f64,
+    /// Bytes of pictures that crossed between host and GPU, a frame; those of a decoder that is not on the GPU are not counted.
+    pub pixels_across: f64,
 }
 
 /// One stream whose every frame is searched, and everybody on it described anew.
@@ -80,16 +93,15 @@ pub struct Side {
     pub memory_mb: f64,
 }
 
-/// Stages that are a network's run; the others are what we add.
-fn is_network(stage: &str) -> bool {
-    stage.starts_with("network")
-}
+/// Stages that are no network's run, but what we add around them.
+const OURS: [&str; 3] = ["shrink", "cut", "decode"];
 
-/// Measures `device` on the frames of `clip`.
+/// Measures the provider on the frames of `clip`, and `--streams` of them side by side.
 ///
 /// # Errors
 /// The device or a network cannot be used, or it is no GPU.
-pub fn measure(device: &Device, precision: Precision, clip: &Path) -> Result<Figures> {
+pub fn measure(device: &Device, clip: &Path, command: &Command) -> Result<Figures> {
+    let (precision, most) = (command.precision, command.frames.min(MOST_FRAMES));
     let gpu = super::check::gpu_of(device)?.context("--gpu measures a GPU: --provider cuda or tensorrt")?;
     let bandwidth = bandwidth(&gpu)?;
     let load = LoadOptions { device: device.clone(), precision, ..LoadOptions::default() };
@@ -97,7 +109,7 @@ pub fn measure(device: &Device, precision: Precision, clip: &Path) -> Result<Fig
     let mut runtime = String::new();
     let mut full_hd = None;
     for height in HEIGHTS {
-        let frames = Frames::decode_scaled(clip, FRAMES, (height * 16 / 9, height))?;
+        let frames = Frames::decode_scaled(clip, most, (height * 16 / 9, height))?;
         let there = GpuFrames::upload(&gpu, &frames)?;
         let analyzer = FaceAnalyzer::new(&FaceOptions {
             load: load.clone(),
@@ -118,7 +130,7 @@ pub fn measure(device: &Device, precision: Precision, clip: &Path) -> Result<Fig
         }
     }
     let there = full_hd.context("no frames")?;
-    let streams = STREAMS.iter().map(|count| side_by_side(&gpu, &load, &there, *count));
+    let streams = command.streams.iter().map(|count| side_by_side(&gpu, &load, &there, *count));
     Ok(Figures {
         gpu: describe(gpu.info()),
         runtime,
@@ -126,7 +138,15 @@ pub fn measure(device: &Device, precision: Precision, clip: &Path) -> Result<Fig
         bandwidth_gb_s: bandwidth / 1e9,
         streams: streams.collect::<Result<_>>()?,
         resolutions,
+        whole_job: command.job.as_deref().map(|clip| whole_job(device, clip, command)).transpose()?,
     })
+}
+
+fn whole_job(device: &Device, clip: &Path, command: &Command) -> Result<WholeJob> {
+    let properties =
+        format!("emotion=true inference-interval=1 device={device} precision={}", command.precision);
+    let Outcome { fps, faces, pixels_across } = job::run(clip, i32::MAX as u32, &properties, &everything())?;
+    Ok(WholeJob { fps, faces_a_frame: faces, pixels_across })
 }
 
 fn everything() -> Stamp {
@@ -177,7 +197,7 @@ fn resolution(
         size,
         faces_a_frame: faces as f64 / count,
         gpu_ms: of(&|_| true),
-        networks_ms: of(&|stage| is_network(stage.stage)),
+        networks_ms: of(&|stage| !OURS.contains(&stage.stage)),
         bandwidth_floor_ms: bytes_moved() as f64 / count / bandwidth * 1e3,
         stages: stages
             .iter()
@@ -301,6 +321,14 @@ impl fmt::Display for Figures {
                 f,
                 "{:<10}{:>10.0}{:>16.1}{:>14.0}",
                 side.streams, side.fps, side.live_streams, side.memory_mb
+            )?;
+        }
+        if let Some(WholeJob { fps, faces_a_frame, pixels_across }) = &self.whole_job {
+            writeln!(f)?;
+            writeln!(
+                f,
+                "whole job, decoding included: {fps:.0} fps, {faces_a_frame:.1} faces and {pixels_across:.0} bytes of pictures \
+                 across the bus a frame"
             )?;
         }
         Ok(())
