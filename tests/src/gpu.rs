@@ -25,6 +25,8 @@ pub use onnx::{OnnxRuntime, onnx_runtime};
 
 /// `CUDA_ERROR_OUT_OF_MEMORY`
 pub const OUT_OF_MEMORY: i32 = 2;
+/// `CUDA_ERROR_DEVICE_UNAVAILABLE`: another process has the card for itself.
+pub const UNAVAILABLE: i32 = 46;
 /// `CUDA_ERROR_NO_DEVICE`
 pub const NO_DEVICE: i32 = 100;
 /// `CUDA_ERROR_ILLEGAL_ADDRESS`
@@ -106,9 +108,15 @@ pub fn driver() -> Option<StandIn> {
 #[cfg(feature = "gst")]
 pub fn gstreamer() -> Option<StandIn> {
     let stand_in = driver()?;
+    elements(&stand_in).then_some(stand_in)
+}
+
+/// GStreamer's CUDA elements, where the stand-in is held already. False, said out loud, where they are not to be had.
+#[cfg(feature = "gst")]
+pub fn elements(_driver: &StandIn) -> bool {
     if let Err(error) = gst::init() {
         skip(&format!("GStreamer does not start: {error}"));
-        return None;
+        return false;
     }
     static LOADED: OnceLock<Result<(), String>> = OnceLock::new();
     let loaded = LOADED.get_or_init(|| {
@@ -119,9 +127,8 @@ pub fn gstreamer() -> Option<StandIn> {
     });
     if let Err(reason) = loaded {
         skip(&format!("GStreamer's plugin nvcodec is not to be had (gstreamer1.0-plugins-bad): {reason}"));
-        return None;
     }
-    Some(stand_in)
+    loaded.is_ok()
 }
 
 fn load() -> Result<Driver, String> {

@@ -93,6 +93,13 @@ impl OnnxRuntime {
         unsafe { (self.functions.fail)(at.as_ptr(), words.as_ptr(), after, times.unwrap_or(u64::MAX)) }
     }
 
+    /// Ends every injected failure here and in the driver below, and puts counters, settings and the log back.
+    pub fn reset(&self) {
+        // SAFETY: no arguments; locks inside.
+        unsafe { (self.functions.reset)() }
+        self.gpu.reset();
+    }
+
     /// How often something was asked for: by the names of [`fail`](Self::fail).
     pub fn count(&self, what: &str) -> u64 {
         let what = c_string(what);
