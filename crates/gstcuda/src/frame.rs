@@ -57,7 +57,7 @@ impl<'a> DeviceFrame<'a> {
     /// For reading and writing; what the host has of the frame is fetched anew when it next looks.
     ///
     /// # Errors
-    /// As [`DeviceFrame::map_read`]; the memory is shared with another buffer.
+    /// As [`DeviceFrame::map_read`]; the memory is shared with another buffer and cannot be copied.
     pub fn map_write(buffer: &'a mut gst::BufferRef, info: &gst_video::VideoInfo) -> Result<Self> {
         // SAFETY: the buffer is writable.
         unsafe { Self::map(buffer.as_mut_ptr(), info, g::GST_MAP_READ | g::GST_MAP_WRITE, "writing") }
@@ -100,6 +100,9 @@ impl<'a> DeviceFrame<'a> {
         }
         // SAFETY: filled just now.
         let frame = unsafe { frame.assume_init() };
+        // Memory that somebody else has too was exchanged for a copy of it by mapping it for writing.
+        // SAFETY: the caller's buffer.
+        let memory = unsafe { only_memory(cuda, buffer) }.unwrap_or(memory);
         let mapped = Self { frame, memory, context, _buffer: PhantomData };
         if mapped.planes().any(|plane| plane.address == 0 || plane.bytes == 0) {
             return Err(fail("a plane lies outside of it"));

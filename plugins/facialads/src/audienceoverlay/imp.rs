@@ -1,18 +1,24 @@
 use super::{
+    blend::{blend, can_be_drawn_on},
+    device::DeviceBlend,
     layout::Layout,
     paint::{self, Scene},
     schedule::Schedule,
     settings::{DEFAULT_FONT, Settings},
     text::Texts,
 };
-use crate::{faceanalyze::gate::Floor, video::pads_of_any_raw_format};
+use crate::{
+    faceanalyze::gate::Floor,
+    gpu::PipelineGpu,
+    video::{Unreadable, pads_of_any_raw_format},
+};
 use facialads_meta::{
     Audience, Face,
     event::{Gate, Running},
 };
 use gst::{glib, prelude::*, subclass::prelude::*};
 use gst_base::{prelude::*, subclass::prelude::*};
-use gst_video::{VideoFormat, VideoInfo};
+use gst_video::VideoInfo;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -23,6 +29,8 @@ static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
 struct State {
     info: Option<VideoInfo>,
     texts: Texts,
+    /// Of frames in CUDA memory.
+    device: Option<DeviceBlend>,
     warned: bool,
 }
 
@@ -46,6 +54,7 @@ pub struct AudienceOverlay {
     /// What adinsert said. Apart from the state, so that its thread never waits for a frame being drawn.
     schedule: Mutex<Schedule>,
     floor: Floor,
+    gpu: PipelineGpu,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -80,6 +89,22 @@ impl ElementImpl for AudienceOverlay {
         static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(pads_of_any_raw_format);
         TEMPLATES.as_ref()
     }
+
+    fn set_context(&self, context: &gst::Context) {
+        self.gpu.set_context(&*self.obj(), context);
+        self.parent_set_context(context);
+    }
+
+    fn change_state(
+        &self,
+        transition: gst::StateChange,
+    ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
+        let result = self.parent_change_state(transition);
+        if transition == gst::StateChange::ReadyToNull {
+            self.gpu.stop();
+        }
+        result
+    }
 }
 
 impl BaseTransformImpl for AudienceOverlay {
@@ -103,32 +128,44 @@ impl BaseTransformImpl for AudienceOverlay {
     fn set_caps(&self, incaps: &gst::Caps, _outcaps: &gst::Caps) -> Result<(), gst::LoggableError> {
         let info = VideoInfo::from_caps(incaps)
             .map_err(|_| gst::loggable_error!(CAT, "caps {incaps} describe no picture"))?;
-        let cuda = facialads_gstcuda::is_cuda(incaps);
-        let drawable = !cuda && can_be_drawn_on(&info);
-        self.obj().set_passthrough(!drawable);
+        let device = facialads_gstcuda::is_cuda(incaps).then(|| self.device(incaps, &info)).transpose();
+        let problem = match &device {
+            Ok(None) if !can_be_drawn_on(&info) => {
+                let format = info.format();
+                Some(format!(
+                    "Nothing can be drawn on {format} pictures; put `videoconvert` before audienceoverlay"
+                ))
+            }
+            Ok(_) => None,
+            Err(problem) => Some(undrawable(problem)),
+        };
+        self.obj().set_passthrough(problem.is_some());
         let mut state = lock(&self.state);
-        if !drawable && !std::mem::replace(&mut state.warned, true) {
-            drop(state);
-            gst::element_imp_warning!(
-                self,
-                gst::StreamError::Format,
-                [
-                    "Nothing can be drawn on {} pictures{}; put `{}` before audienceoverlay",
-                    info.format(),
-                    if cuda { " in CUDA memory" } else { "" },
-                    if cuda { "cudadownload" } else { "videoconvert" }
-                ]
-            );
-            state = lock(&self.state);
-        }
-        state.info = drawable.then_some(info);
+        state.info = problem.is_none().then_some(info);
+        state.device = device.unwrap_or_default();
+        self.warn_once(state, problem);
         Ok(())
+    }
+
+    fn query(&self, direction: gst::PadDirection, query: &mut gst::QueryRef) -> bool {
+        self.gpu.answer(&*self.obj(), query) || BaseTransformImplExt::parent_query(self, direction, query)
+    }
+
+    fn propose_allocation(
+        &self,
+        decided: Option<&gst::query::Allocation>,
+        query: &mut gst::query::Allocation,
+    ) -> Result<(), gst::LoggableError> {
+        let downstream = self.parent_propose_allocation(decided, query);
+        if self.gpu.propose(&*self.obj(), query) { Ok(()) } else { downstream }
     }
 
     fn sink_event(&self, event: gst::Event) -> bool {
         if let Some(gate) = Gate::parse(&event) {
             self.floor.apply(&gate);
-            lock(&self.state).texts.forget();
+            let mut state = lock(&self.state);
+            state.texts.forget();
+            state.device.iter_mut().for_each(DeviceBlend::forget);
         }
         if matches!(event.view(), gst::EventView::FlushStop(_)) {
             // Running time starts again.
@@ -150,7 +187,9 @@ impl BaseTransformImpl for AudienceOverlay {
         let time = segment.downcast_ref::<gst::ClockTime>().and_then(|s| s.to_running_time(buffer.pts()));
         let running = lock(&self.schedule).at(time);
         let mut state = lock(&self.state);
-        let State { info: Some(info), texts, .. } = &mut *state else { return Ok(gst::FlowSuccess::Ok) };
+        let State { info: Some(info), texts, device, .. } = &mut *state else {
+            return Ok(gst::FlowSuccess::Ok);
+        };
         let (stamp, audience) = (facialads_meta::consent::read(buffer), Audience::read(buffer));
         let scene = Scene {
             faces: &Face::read(buffer),
@@ -161,35 +200,55 @@ impl BaseTransformImpl for AudienceOverlay {
             now: facialads_consent::wall_clock(),
         };
         let layout = Layout::new(info.width(), info.height(), settings.scale);
-        let drawn = paint::compose(&scene, &settings, &layout, texts)
-            .map_err(|error| error.to_string())
-            .and_then(|rectangles| blend(buffer, info, &rectangles));
-        if let Err(problem) = drawn {
-            // The picture goes on without a drawing.
-            gst::warning!(CAT, imp = self, "not drawn: {problem}");
+        let pieces = match paint::compose(&scene, &settings, &layout, texts) {
+            Ok(pieces) => pieces,
+            Err(problem) => {
+                gst::warning!(CAT, imp = self, "not drawn: {problem}");
+                return Ok(gst::FlowSuccess::Ok);
+            }
+        };
+        // Whatever happens, the picture goes on, without a drawing.
+        match device {
+            None => {
+                if let Err(problem) = blend(buffer, info, &pieces) {
+                    gst::warning!(CAT, imp = self, "not drawn: {problem}");
+                }
+            }
+            Some(device) => {
+                if let Err(problem) = device.blend(buffer, &pieces) {
+                    gst::warning!(CAT, imp = self, "not drawn: {problem}");
+                    self.warn_once(state, Some(undrawable(&problem)));
+                }
+            }
         }
         Ok(gst::FlowSuccess::Ok)
     }
 }
 
-fn blend(
-    buffer: &mut gst::BufferRef,
-    info: &VideoInfo,
-    rectangles: &[gst_video::VideoOverlayRectangle],
-) -> Result<(), String> {
-    if rectangles.is_empty() {
-        return Ok(());
+impl AudienceOverlay {
+    /// For frames in CUDA memory, ready to draw on the first one.
+    fn device(&self, caps: &gst::CapsRef, info: &VideoInfo) -> Result<DeviceBlend, Unreadable> {
+        let mut device = DeviceBlend::new(info)?;
+        // Where nobody knows the context yet, the first frame brings it.
+        if let Some(context) = self.gpu.context_of_frames(&*self.obj(), caps) {
+            device.prepare(&context)?;
+        }
+        Ok(device)
     }
-    let composition =
-        gst_video::VideoOverlayComposition::new(rectangles).map_err(|error| error.to_string())?;
-    let mut frame = gst_video::VideoFrameRef::from_buffer_ref_writable(buffer, info)
-        .map_err(|_| "the buffer does not hold the whole picture".to_owned())?;
-    composition.blend(&mut frame).map_err(|error| error.to_string())
+
+    /// The first thing that keeps pictures from being drawn on is told to the operator; all are in the log.
+    fn warn_once(&self, mut state: MutexGuard<'_, State>, problem: Option<String>) {
+        let Some(problem) = problem else { return };
+        if !std::mem::replace(&mut state.warned, true) {
+            // A handler may ask for properties.
+            drop(state);
+            gst::element_imp_warning!(self, gst::StreamError::Format, ("{problem}"));
+        }
+    }
 }
 
-/// Whether GStreamer blends right into a format. All of 1.22 but a palette, and the two whose alpha has two bits (a test
-/// compares each with RGB).
-fn can_be_drawn_on(info: &VideoInfo) -> bool {
-    !info.format_info().has_palette()
-        && !matches!(info.format(), VideoFormat::Rgb10a2Le | VideoFormat::Bgr10a2Le)
+fn undrawable(problem: &Unreadable) -> String {
+    format!(
+        "Nothing can be drawn on pictures in CUDA memory: {problem}; or put `cudadownload` before audienceoverlay"
+    )
 }

@@ -7,8 +7,10 @@
 //! Boxes around faces with their track ids and attributes, the state of consent, and, where an `adinsert` is downstream
 //! of the same branch, what is on air and why. It stands downstream of `faceanalyze` and draws only what consent on the
 //! frame itself allows: nothing is drawn of anybody on a frame without it. A frame without metas, while no `adinsert` has
-//! said anything, passes untouched.
+//! said anything, passes untouched. Frames in CUDA memory are drawn on there.
 
+mod blend;
+mod device;
 mod imp;
 mod layout;
 mod paint;

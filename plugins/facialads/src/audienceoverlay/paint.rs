@@ -1,9 +1,9 @@
-//! Puts a frame's drawing together and blends it in.
+//! Puts a frame's drawing together.
 
 use super::{
     layout::{Area, Layout},
     settings::Settings,
-    text::{Color, Picture, Texts, Unpaintable, solid},
+    text::{Color, Picture, Texts, Unpaintable},
     words::{self, Shown},
 };
 use facialads_consent::{Demographics, Emotion, Measurement, Stamp, WallClock, permit};
@@ -20,13 +20,27 @@ pub struct Scene<'a> {
     pub now: WallClock,
 }
 
-/// The rectangles to blend, later ones over earlier ones. Empty: the frame stays as it is.
+/// A part of a drawing.
+#[derive(Clone)]
+pub struct Piece {
+    pub place: Area,
+    pub content: Content,
+}
+
+#[derive(Clone)]
+pub enum Content {
+    Solid(Color),
+    /// As large as its place.
+    Picture(Picture),
+}
+
+/// The pieces to blend, later ones over earlier ones. Empty: the frame stays as it is.
 pub fn compose(
     scene: &Scene<'_>,
     settings: &Settings,
     layout: &Layout,
     texts: &mut Texts,
-) -> Result<Vec<gst_video::VideoOverlayRectangle>, Unpaintable> {
+) -> Result<Vec<Piece>, Unpaintable> {
     let mut drawing = Drawing::default();
     texts.next_frame(layout, &settings.font);
     if settings.running
@@ -43,12 +57,12 @@ pub fn compose(
         }
     }
     draw_faces(scene, settings, layout, texts, &mut drawing)?;
-    Ok(drawing.rectangles)
+    Ok(drawing.pieces)
 }
 
 #[derive(Default)]
 struct Drawing {
-    rectangles: Vec<gst_video::VideoOverlayRectangle>,
+    pieces: Vec<Piece>,
     /// Where text is already.
     taken: Vec<Area>,
 }
@@ -57,19 +71,8 @@ impl Drawing {
     fn take(&mut self, place: Option<Area>, plate: &Picture) {
         if let Some(place) = place {
             self.taken.push(place);
-            self.put(place, plate);
+            self.pieces.push(Piece { place, content: Content::Picture(plate.clone()) });
         }
-    }
-    fn put(&mut self, place: Area, picture: &Picture) {
-        let (Ok(x), Ok(y)) = (i32::try_from(place.x), i32::try_from(place.y)) else { return };
-        self.rectangles.push(gst_video::VideoOverlayRectangle::new_raw(
-            &picture.buffer,
-            x,
-            y,
-            picture.width,
-            picture.height,
-            gst_video::VideoOverlayFormatFlags::PREMULTIPLIED_ALPHA,
-        ));
     }
 }
 
@@ -96,7 +99,7 @@ fn draw_faces(
         .collect();
     for (face, area) in &visible {
         for part in layout.outline(*area) {
-            drawing.put(part, &solid(track_color(face.id), part.width, part.height)?);
+            drawing.pieces.push(Piece { place: part, content: Content::Solid(track_color(face.id)) });
         }
     }
     // Over all boxes, so that no line crosses a word.

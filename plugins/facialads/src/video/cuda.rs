@@ -4,7 +4,7 @@ use super::{Unreadable, color_model};
 use facialads_gstcuda::{Context, DeviceFrame, GstCuda};
 use facialads_vision::{
     ColorModel, View,
-    cuda::{CudaComponent, CudaFrame, Depth, Gpu, Stream},
+    cuda::{CudaComponent, CudaFrame, Depth, Gpu, Stream, paint},
 };
 use gst_video::{VideoFormat, VideoInfo};
 
@@ -50,7 +50,28 @@ impl Reader {
         look: impl FnOnce(&View<'_>) -> T,
     ) -> Result<T, Unreadable> {
         let mapped = DeviceFrame::map_read(buffer, &self.info)?;
-        let components = components(&mapped, self.depth)?;
+        self.with(&mapped, false, |frame| look(&View::Cuda(frame)))
+    }
+
+    /// Lends the frame to `paint`, to be written by short kernels, for which this waits: elements downstream need not look
+    /// at the frame's stream.
+    pub fn paint<T>(
+        &mut self,
+        buffer: &mut gst::BufferRef,
+        paint: impl FnOnce(&mut CudaFrame<'_>) -> T,
+    ) -> Result<T, Unreadable> {
+        let mapped = DeviceFrame::map_write(buffer, &self.info)?;
+        self.with(&mapped, true, paint)
+    }
+
+    /// `wait`: also where the work is on the frame's own stream.
+    fn with<T>(
+        &mut self,
+        mapped: &DeviceFrame<'_>,
+        wait: bool,
+        work: impl FnOnce(&mut CudaFrame<'_>) -> T,
+    ) -> Result<T, Unreadable> {
+        let components = components(mapped, self.depth)?;
         let (width, height, color, depth) = (self.info.width(), self.info.height(), self.color, self.depth);
         let Device { gpu, stream: own } = self.device(mapped.context())?;
         // SAFETY: the memory holds its stream, and the buffer holds the memory, longer than `theirs` lives.
@@ -67,19 +88,24 @@ impl Reader {
                 (&*own.insert(stream), true)
             }
         };
-        // SAFETY: GStreamer mapped these addresses of this context for reading, until `mapped` is dropped.
-        let frame = unsafe { CudaFrame::new(gpu, stream, width, height, color, depth, &components) }?;
-        let looked = look(&View::Cuda(&frame));
-        if is_own {
+        // SAFETY: GStreamer mapped these addresses of this context, until `mapped` is dropped.
+        let mut frame = unsafe { CudaFrame::new(gpu, stream, width, height, color, depth, &components) }?;
+        let done = work(&mut frame);
+        if is_own || wait {
             // Whoever gets the memory next does not know of our stream.
             stream.synchronize()?;
         }
-        Ok(looked)
+        Ok(done)
     }
 
     /// Compiles the kernels, or fetches them from disk, and loads them.
     pub fn prepare(&mut self, context: &Context) -> Result<(), Unreadable> {
         Ok(self.device(context)?.gpu.prepare_all()?)
+    }
+
+    /// The same of the kernels alone that [`Reader::paint`] is for.
+    pub fn prepare_to_paint(&mut self, context: &Context) -> Result<(), Unreadable> {
+        Ok(paint::prepare(&self.device(context)?.gpu)?)
     }
 
     pub fn gpu(&self) -> Option<&str> {
@@ -91,11 +117,11 @@ impl Reader {
         let known = self.device.take().filter(|device| device.gpu.context() == context.handle());
         let device = match known {
             Some(device) => device,
-            // SAFETY: a live context, which the clone keeps alive for as long as there is anything of it.
-            None => Device {
-                gpu: unsafe { Gpu::of_context_kept(context.handle(), context.clone()) }?,
-                stream: None,
-            },
+            None => {
+                // SAFETY: a live context, which the clone keeps alive for as long as there is anything of it.
+                let gpu = unsafe { Gpu::of_context_kept(context.handle(), context.clone()) }?;
+                Device { gpu, stream: None }
+            }
         };
         Ok(self.device.insert(device))
     }

@@ -10,7 +10,7 @@ use facialads_vision::{
 };
 use gst_video::{VideoColorMatrix, VideoColorRange, VideoFormat, VideoInfo};
 
-pub use cuda::FORMATS as CUDA_FORMATS;
+pub use cuda::{FORMATS as CUDA_FORMATS, Reader as CudaReader};
 
 /// Why a buffer could not be looked at. Never a reason to stop the stream.
 #[derive(Debug, thiserror::Error)]
