@@ -9,6 +9,15 @@ ulimit -c 0
 mkdir -p out/soak
 FACIALADS_SOAK_FRAMES=${FACIALADS_SOAK_FRAMES:-200000} FACIALADS_SOAK_JSON=$PWD/out/soak/analysis.json \
     cargo test --release -p gst-plugin-facialads --test analysis_soak -- --nocapture
+# Then analysis and splicing on the GPU, where there is one, on FACIALADS_SOAK_GPU_FRAMES (100,000): the card's memory too must
+# not grow. Its figures are in out/soak/gpu.json.
+if nvidia-smi -L 2> /dev/null | grep -q GPU; then
+    FACIALADS_SOAK_GPU=1 FACIALADS_SOAK_FRAMES=${FACIALADS_SOAK_GPU_FRAMES:-100000} \
+        FACIALADS_SOAK_JSON=$PWD/out/soak/gpu.json \
+        cargo test --release -p gst-plugin-facialads --test gpu_soak -- --nocapture
+else
+    echo "no NVIDIA GPU here (nvidia-smi lists none): the soak on a GPU is not run"
+fi
 minutes=${SOAK_MINUTES:-60}
 out=$PWD/out/soak
 mkdir -p "$out"

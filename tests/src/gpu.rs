@@ -161,6 +161,15 @@ fn load() -> Result<Driver, String> {
     Ok(driver)
 }
 
+/// The stand-in for another process: the folder to put into its `LD_LIBRARY_PATH`, with a `GST_REGISTRY` of its own, since the usual
+/// one was written where there was no driver. `None`, said out loud, as [`stand_in`].
+pub fn library_path() -> Option<PathBuf> {
+    let here = stand_in()?;
+    let found = folder().ok().cloned();
+    drop(here);
+    found
+}
+
 /// The folder with the compiled libraries.
 fn folder() -> Result<&'static PathBuf, String> {
     static FOLDER: OnceLock<Result<PathBuf, String>> = OnceLock::new();

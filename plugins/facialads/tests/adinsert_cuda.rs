@@ -131,6 +131,7 @@ fn live_nothing_waits_for_the_gpu() {
     let run = Bench::new(programme, &[("breaks", "2.5"), ("ads", &short_ad())]).run();
     assert_eq!((run.frames(), run.video_gaps() + run.audio_gaps()), (135, 0));
     assert_eq!(run.count("waited"), 0);
+    println!("shown at {:?}; longest chain {} ns", run.ad_span(), run.count("max-chain-time"));
     // On a machine that is busy with other tests the decoder may not be ready: then it is skipped, and said.
     match run.ad_span() {
         Some(span) => assert_eq!(span, (75, 134, 60)),
@@ -150,6 +151,7 @@ fn live_a_house_ad_is_kept_ready_on_the_gpu() {
     bench.wait_for_end();
     let run = bench.stop();
     assert_eq!((run.frames(), run.video_gaps()), (180, 0));
+    println!("shown at {:?}", run.ad_span());
     match run.ad_span() {
         Some((first, last, count)) => assert_eq!((count, last - first + 1), (60, 60)),
         // As above.

@@ -22,7 +22,7 @@
 //! | `audience` | what was seen of the viewers, and for how long it is kept |
 //! | `decision`, `prepare` | choosing and opening creatives, on threads of their own |
 //! | `messages`, `records` | what is told on the bus and to the ledger |
-//! | `creative` | where an advertisement's frames and samples come from |
+//! | `creative` | where an advertisement's frames and samples come from, and in whose memory |
 //!
 //! # Locks
 //! In the order in which they may be held together: a pad's own stream state, then [`session::Session`]'s state.
