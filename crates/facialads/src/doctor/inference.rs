@@ -2,7 +2,7 @@
 
 use super::Finding;
 use facialads_models::{ModelStatus, State};
-use facialads_vision::runtime::{library_providers, library_version, openvino_info};
+use facialads_vision::runtime::{library_providers, library_version, openvino_info, provider_libraries};
 use std::path::Path;
 
 /// `--dir` for a folder that is not the default one.
@@ -13,6 +13,7 @@ fn install(dir: &Path, what: &str) -> String {
 pub fn findings() -> Vec<Finding> {
     let dir = facialads_vision::models_dir();
     let mut findings = vec![library(&dir), openvino(&dir)];
+    findings.extend(gpu(&dir));
     match facialads_models::status(&dir) {
         Ok(models) => {
             let wanted = models.iter().filter(|model| model.state != State::OnRequest);
@@ -37,6 +38,42 @@ fn library(dir: &Path) -> Finding {
             Finding::missing("ONNX Runtime", error.to_string(), mend)
         }
     }
+}
+
+/// What inference on an NVIDIA GPU needs beside the driver. Of no interest where there is no such GPU.
+fn gpu(dir: &Path) -> Vec<Finding> {
+    if !facialads_vision::cuda::devices().is_ok_and(|cards| !cards.is_empty()) {
+        return Vec::new();
+    }
+    let providers = library_providers().unwrap_or_default();
+    let mut findings = Vec::new();
+    for (provider, name, mend) in [
+        ("cuda", "CUDA", install(dir, "--gpu")),
+        (
+            "tensorrt",
+            "TensorRT",
+            "pip install 'tensorrt-cu13<11' (for an ONNX Runtime of CUDA 12: tensorrt-cu12<11), and set \
+            FACIALADS_CUDA_LIBS to its folder tensorrt_libs"
+                .to_owned(),
+        ),
+    ] {
+        let what = format!("Inference by {name}");
+        if !providers.contains(&name) {
+            let text = format!("this ONNX Runtime was built without {name}: networks run on the CPU");
+            findings.push(Finding::note(what, text, Some(&install(dir, "--gpu"))));
+            continue;
+        }
+        let libraries = provider_libraries(provider).unwrap_or_default();
+        let missing: Vec<&str> =
+            libraries.iter().filter(|(_, place)| place.is_none()).map(|(name, _)| name.as_str()).collect();
+        findings.push(if missing.is_empty() {
+            Finding::ok(what, format!("{} libraries of NVIDIA found", libraries.len()))
+        } else {
+            let text = format!("not found, unless the loader does: {}", missing.join(", "));
+            Finding::note(what, text, Some(&mend))
+        });
+    }
+    findings
 }
 
 /// OpenVINO is a choice: without it ONNX Runtime does the same.

@@ -9,8 +9,9 @@ use super::{
     module::Modules,
 };
 use crate::Result;
-use cudarc::driver::sys::{CUcontext, CUdevice, CUdevice_attribute};
+use cudarc::driver::sys::{CUcontext, CUdevice, CUdevice_attribute, CUstreamCaptureMode};
 use std::{
+    cell::Cell,
     ffi::c_void,
     fmt,
     marker::PhantomData,
@@ -238,7 +239,20 @@ impl Inner {
     pub(super) fn current(&self) -> Result<Current<'_>> {
         // SAFETY: a context that lives as long as `self` (see `Gpu::of_context`).
         self.check(unsafe { (self.driver.context_push)(self.context) }, "entering the GPU's context")?;
+        self.relax();
         Ok(Current { inner: self, _thread: PhantomData })
+    }
+
+    /// While ONNX Runtime captures a CUDA graph, on a thread of its own, the driver refuses other threads to allocate memory
+    /// unless they say that this is no part of it. Once for each thread; what fails leaves it as it was.
+    fn relax(&self) {
+        thread_local!(static RELAXED: Cell<bool> = const { Cell::new(false) });
+        if let (Some(exchange), false) = (self.driver.capture_mode, RELAXED.get()) {
+            let mut mode = CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_RELAXED;
+            // SAFETY: a place with the mode to take, into which the mode before is put.
+            unsafe { exchange(&mut mode) };
+            RELAXED.set(true);
+        }
     }
 
     /// `Ok` for success, else what went wrong. Remembers that the context has died.

@@ -8,7 +8,7 @@ use super::error::{GpuFailure, classify, code, gpu_error};
 use crate::Result;
 use cudarc::driver::sys::{
     CUcontext, CUdevice, CUdevice_attribute, CUdeviceptr, CUevent, CUfunction, CUjit_option, CUmodule,
-    CUpointer_attribute, CUresult, CUstream, CUstreamCaptureStatus, CUuuid,
+    CUpointer_attribute, CUresult, CUstream, CUstreamCaptureMode, CUstreamCaptureStatus, CUuuid,
 };
 use libloading::Library;
 use std::{
@@ -105,6 +105,7 @@ optional {
     device_uuid_of_card = cuDeviceGetUuid(*mut CUuuid, CUdevice);
     context_id = cuCtxGetId(CUcontext, *mut u64);
     stream_context = cuStreamGetCtx(CUstream, *mut CUcontext);
+    capture_mode = cuThreadExchangeStreamCaptureMode(*mut CUstreamCaptureMode);
     stream_capturing = cuStreamIsCapturing(CUstream, *mut CUstreamCaptureStatus);
     pointer_attribute = cuPointerGetAttribute(*mut c_void, CUpointer_attribute, CUdeviceptr);
 }

@@ -140,6 +140,23 @@ impl Stream {
         self.gpu.0.check(copied, "copying on the GPU")
     }
 
+    /// Enqueues that memory is overwritten with zeros: pictures of people, before somebody else gets it.
+    ///
+    /// # Errors
+    /// `place` is in another context, or the context is dead.
+    pub fn clear<'a>(&self, place: impl Into<Place<'a>>, bytes: usize) -> Result<()> {
+        let place = place.into();
+        self.check_context(place.gpu)?;
+        if bytes == 0 {
+            return Ok(());
+        }
+        let _current = self.gpu.current()?;
+        self.mark_used();
+        // SAFETY: device memory of this context; a wrong address is the device's error.
+        let cleared = unsafe { (self.gpu.0.driver.memory_set)(place.address, 0, bytes, self.handle) };
+        self.gpu.0.check(cleared, "wiping memory")
+    }
+
     /// Enqueues a copy from the host. `values` may change as soon as this returns.
     ///
     /// # Errors

@@ -20,7 +20,8 @@ pub use device::{Card, Device};
 pub use gpu::{GpuNetwork, GpuSession, GpuTensor};
 pub use notices::{Notice, NoticeKind, Notices};
 pub use onnx::{
-    cuda_library_folders, library_candidates, library_providers, library_version, tensorrt_cache,
+    cuda_library_folders, library_candidates, library_providers, library_version, provider_libraries,
+    tensorrt_cache,
 };
 pub use openvino::{OpenVinoInfo, openvino_candidates, openvino_info};
 pub use pattern::{PatternRun, run_on_pattern};

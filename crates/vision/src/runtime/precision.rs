@@ -1,7 +1,8 @@
 use crate::{Error, Result};
 use std::{fmt, str::FromStr};
 
-/// How exactly a network calculates. For OpenVINO; ONNX Runtime on the CPU calculates in 32 bits whatever is asked for.
+/// How exactly a network calculates. For OpenVINO and NVIDIA's GPUs; ONNX Runtime on the CPU calculates in 32 bits whatever is asked
+/// for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Precision {
     /// 32 bits: the same numbers on every runtime, to 1e-3.

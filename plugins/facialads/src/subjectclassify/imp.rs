@@ -55,7 +55,7 @@ pub struct SubjectClassify {
     #[property(name = "map", get, set, type = Option<String>, member = map, mutable_ready,
         nick = "Subject map", blurb = "Path of the TOML file that maps the model's classes to the IAB Content Taxonomy; unset: the one built in, for ImageNet's 1000 classes")]
     #[property(name = "device", get, set, type = Option<String>, member = device, mutable_ready,
-        nick = "Device", blurb = "Where the network runs: auto, cpu, cuda, cuda:N, tensorrt, tensorrt:N, openvino, openvino:NAME; unset: auto, OpenVINO where it is installed, else ONNX Runtime (cpu); docs/models.md")]
+        nick = "Device", blurb = "Where the network runs: auto, cpu, cuda, cuda:N, tensorrt, tensorrt:N, openvino, openvino:NAME; unset: auto, an NVIDIA GPU where ONNX Runtime has CUDA, else OpenVINO where it is installed, else ONNX Runtime (cpu); docs/models.md")]
     #[property(name = "precision", get, set, type = Precision, member = precision, builder(Precision::F32).mutable_ready()
         .nick("Precision").blurb("How exactly the network calculates: f32, or what OpenVINO is fastest with on this device (fast), which moves probabilities slightly. ONNX Runtime ignores it; docs/models.md"))]
     #[property(name = "batch-size", get, set, type = u32, member = batch_size, minimum = 1, maximum = 64, default = DEFAULT_BATCH_SIZE, mutable_ready,

@@ -7,7 +7,7 @@ mod library;
 mod providers;
 mod tensorrt;
 
-pub use cuda::cuda_library_folders;
+pub use cuda::{cuda_library_folders, provider_libraries};
 pub(super) use cuda::{tensorrt_is_ready, tensorrt_state};
 pub use library::{library_candidates, library_version};
 pub use providers::library_providers;

@@ -66,14 +66,21 @@ pub(in crate::runtime) fn error(doing: &str, message: &str) -> Error {
 
 /// The part that says what is wrong: ONNX Runtime puts the source file, template arguments and the expression before it.
 fn brief(message: &str) -> String {
-    const MOST: usize = 300;
+    const MOST: usize = 400;
     let line = message.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("no reason given");
-    let start = line
-        .find("CUDA failure")
-        .or_else(|| line.find("CUDNN failure"))
-        .or_else(|| line.find("CUBLAS failure"))
-        .unwrap_or(0);
+    // The last of these: errors of errors are put one behind the other.
+    let marks = [
+        "CUDA failure",
+        "CUDNN failure",
+        "CUBLAS failure",
+        "Failed to load library",
+        "Failed to allocate memory",
+    ];
+    let start = marks.iter().filter_map(|mark| line.rfind(mark)).max();
+    let start = start.or_else(|| line.rfind(" FAIL : ").map(|at| at + " FAIL : ".len())).unwrap_or(0);
     let text = line.get(start..).unwrap_or(line);
+    // Then come the host's name, source file and expression.
+    let text = text.split(" ; GPU=").next().unwrap_or(text);
     if text.chars().count() > MOST {
         text.chars().take(MOST).chain(['…']).collect()
     } else {

@@ -76,13 +76,31 @@ pub(in crate::runtime::onnx) fn preload(provider: &Path, runtime: &Path) -> Resu
     Ok(())
 }
 
+/// The libraries of NVIDIA that a provider of the opened ONNX Runtime asks for, by name, and where each lies; `None` of those
+/// that only the loader may know of. Opens none of them.
+///
+/// `provider`: "cuda" or "tensorrt". Nothing where ONNX Runtime has no such provider in a file beside it.
+pub(in crate::runtime::onnx) fn wanted_by(provider: &Path, runtime: &Path) -> Vec<(String, Option<PathBuf>)> {
+    let folders = cuda_library_folders(Some(runtime));
+    let names = needed(provider).unwrap_or_default().into_iter().filter(|name| is_nvidias(name));
+    let mut names: Vec<String> = names.chain([CUDNN.to_owned()]).collect();
+    names.sort();
+    names.dedup();
+    let place = |name: &String| folders.iter().map(|folder| folder.join(name)).find(|file| file.is_file());
+    names.into_iter().map(|name| (name.clone(), place(&name))).collect()
+}
+
+/// Whether a library is of CUDA, cuDNN or TensorRT and comes without the driver.
+fn is_nvidias(name: &str) -> bool {
+    FROM_THE_TOOLKIT.iter().any(|start| name.starts_with(start))
+        && !OF_THE_DRIVER.iter().any(|start| name.starts_with(start))
+}
+
 static DONE: Mutex<Option<HashSet<String>>> = Mutex::new(None);
 
 fn open(name: &str, folders: &[PathBuf], done: &mut Option<HashSet<String>>) -> Result<(), String> {
-    let is_cuda = FROM_THE_TOOLKIT.iter().any(|start| name.starts_with(start))
-        && !OF_THE_DRIVER.iter().any(|start| name.starts_with(start));
     let done_before = done.get_or_insert_default();
-    if !is_cuda || done_before.contains(name) {
+    if !is_nvidias(name) || done_before.contains(name) {
         return Ok(());
     }
     // First, so that libraries which need each other end.

@@ -9,7 +9,7 @@ mod network;
 mod options;
 
 pub use libraries::cuda_library_folders;
-pub(super) use libraries::preload;
+use libraries::{preload, wanted_by};
 pub(super) use options::{CStrings, Pairs};
 
 use super::{
@@ -90,6 +90,22 @@ pub(in crate::runtime) fn tensorrt_is_ready(file: &Path, card: &Card, precision:
     used && tensorrt_state(file, card, precision).unwrap_or(false)
 }
 
+/// NVIDIA's libraries that a provider ("cuda", "tensorrt") of ONNX Runtime asks for, by name, and where each lies; `None` of those
+/// that only the loader may know of. Nothing where the opened ONNX Runtime has no such provider in a file beside it.
+///
+/// # Errors
+/// ONNX Runtime cannot be opened.
+pub fn provider_libraries(provider: &str) -> Result<Vec<(String, Option<PathBuf>)>> {
+    library::environment()?;
+    let runtime = library::opened().unwrap_or_default();
+    let file = provider_file(&runtime, provider);
+    Ok(if file.is_file() { wanted_by(&file, &runtime) } else { Vec::new() })
+}
+
+fn provider_file(runtime: &Path, name: &str) -> PathBuf {
+    runtime.with_file_name(format!("libonnxruntime_providers_{name}.so"))
+}
+
 /// The GPU, once everything that ONNX Runtime needs of it is there.
 fn open(device: &Device, card: &Card, is_tensorrt: bool) -> Result<Gpu> {
     // First: it has the shortest answer where there is no NVIDIA GPU.
@@ -107,7 +123,7 @@ fn open(device: &Device, card: &Card, is_tensorrt: bool) -> Result<Gpu> {
     }
     let providers: &[&str] = if is_tensorrt { &["cuda", "tensorrt"] } else { &["cuda"] };
     for name in providers {
-        let provider = runtime.with_file_name(format!("libonnxruntime_providers_{name}.so"));
+        let provider = provider_file(&runtime, name);
         // One that is not there may be built in; if it is not, ONNX Runtime says so.
         if provider.is_file() {
             preload(&provider, &runtime).map_err(|e| unusable(device, e))?;

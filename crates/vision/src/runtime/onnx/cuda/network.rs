@@ -225,16 +225,9 @@ impl GpuSession for Session<'_> {
 /// Overwrites inputs, which are pictures of people, before their memory goes back to ONNX Runtime. What fails here has no remedy:
 /// the context is dead, and its memory with it.
 pub(super) fn wipe(gpu: &Gpu, stream: &Stream, inputs: impl Iterator<Item = (u64, usize)>) {
-    let zeros = [0_u8; 1 << 16];
-    for (start, bytes) in inputs {
-        let mut done = 0;
-        while done < bytes {
-            let part = zeros.len().min(bytes - done);
-            let place = Place { gpu, address: start + done as u64 };
-            if stream.upload(place, &zeros[..part], Payload::Results).is_err() {
-                return;
-            }
-            done += part;
+    for (address, bytes) in inputs {
+        if stream.clear(Place { gpu, address }, bytes).is_err() {
+            return;
         }
     }
     let _ = stream.synchronize();
