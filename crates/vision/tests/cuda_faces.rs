@@ -14,7 +14,8 @@ use facialads_testkit::gpu::{self, OnnxRuntime};
 use facialads_vision::{
     Allowed, Error, FaceAnalyzer, FaceOptions, SubjectClassifier, SubjectOptions, TrackedFace, View,
     cuda::{stage_times, time_stages, traffic},
-    face::FaceStats,
+    decode::Detection,
+    face::{FaceStats, Stills},
     inference_calls,
     process::{Memory, Terms, Took, process},
     runtime::LoadOptions,
@@ -169,6 +170,56 @@ fn frames_and_networks_in_either_memory_give_the_same_people() {
         }
     }
     onnx.gpu.run_late(false);
+}
+
+#[test]
+fn every_face_of_the_photographs_is_described_alike() {
+    let Some(_onnx) = start() else { return };
+    let stills = |device| {
+        let options = FaceOptions { load: on(device), gender_threshold: Some(0.5), ..FaceOptions::default() };
+        Stills::new(&options).unwrap()
+    };
+    let (host, card) = (stills("cpu"), Card::primary());
+    let stamp = stamp();
+    let measurement = ask::<Measurement>(&stamp, 0).unwrap();
+    let (demographics, emotion) = (ask::<Demographics>(&stamp, 1), ask::<Emotion>(&stamp, 1));
+    let allowed =
+        Allowed { demographics: demographics.as_ref(), emotion: emotion.as_ref(), adult_declared: true };
+    for device in ["cuda", "cpu"] {
+        let there = stills(device);
+        let mut described = 0;
+        for number in 1..=6 {
+            let Some(file) = facialads_testkit::media(&format!("sample{number}.jpg")) else { return };
+            let photograph = Picture::open(&file);
+            let even = photograph.crop(0, 0, photograph.0 & !1, photograph.1 & !1);
+            let picture = Nv12::of(&even);
+            let on_card = card.upload(picture.clone());
+            let (frame, cuda) = (picture.frame(), on_card.frame());
+            let (found, again) =
+                (host.detect(&measurement, &frame).unwrap(), there.detect(&measurement, &cuda).unwrap());
+            assert_eq!(found.len(), again.len(), "photograph {number}");
+            for (face, same) in found.iter().zip(&again) {
+                let edges = |face: &Detection| {
+                    let bounds = face.bounds;
+                    [bounds.x, bounds.y, bounds.right(), bounds.bottom()]
+                };
+                let off = edges(face).into_iter().zip(edges(same)).map(|(a, b)| (a - b).abs());
+                assert!(off.fold(0.0, f32::max) <= 1.0);
+                assert!((face.confidence - same.confidence).abs() <= 0.02);
+                let one = host.describe(&allowed, &frame, face).unwrap();
+                let other = there.describe(&allowed, &cuda, face).unwrap();
+                assert_eq!(one.is_some(), other.is_some(), "whether it is seen well enough");
+                let (Some(one), Some(other)) = (one, other) else { continue };
+                described += 1;
+                assert!((one.quality - other.quality).abs() <= 0.01);
+                assert!((one.age.years - other.age.years).abs() <= 0.5);
+                assert!((one.least_years - other.least_years).abs() <= 0.5);
+                assert!((one.female - other.female).abs() <= 0.02);
+                assert_eq!(one.emotion.map(|label| label.value), other.emotion.map(|label| label.value));
+            }
+        }
+        assert!(described >= 10, "{described} faces");
+    }
 }
 
 #[test]

@@ -86,6 +86,10 @@ impl Batch {
         session: &mut dyn GpuSession,
         shape: [usize; 4],
     ) -> Result<Option<Event>> {
+        // It may have moved to another precision since the pictures were made: they would not fit into its input.
+        if self.parts.iter().any(|part| part.memory().half() != network.half_input()) {
+            return Err(defect("pictures on a GPU have another precision than the network"));
+        }
         let mut address = session.input(&shape)?;
         let values: usize = shape.iter().product();
         if self.parts.iter().map(Part::values).sum::<usize>() != values {

@@ -25,7 +25,8 @@ pub struct LoadOptions {
     pub instance: String,
     /// Most pictures that elements which share the network run together; 1 (and 0): each runs its own.
     pub batch_size: u32,
-    /// How long the first picture of a batch waits for others.
+    /// How long the first picture of a batch waits for others, at most 50 ms: a withdrawal of consent must not find pictures of
+    /// people waiting. Nobody waits once everybody who shares the network has come.
     pub batch_timeout: Duration,
 }
 
