@@ -1,21 +1,19 @@
 //! Finding faces in one frame.
 
+mod merge;
+mod passes;
+
 use crate::{
-    Frame, Rect, Result, View,
-    cuda::{
-        Gpu, Workspace,
-        decode::{DeviceDecoder, Suppression},
-        sources,
-    },
+    Frame, Result, View,
+    cuda::{Gpu, Workspace, decode::DeviceDecoder, sources},
     decode::{self, Candidates, Detection, DetectionDecoder},
     model::Model,
-    on_gpu::Faces,
     pool::Pool,
     preprocess::Placement,
     runs::Runs,
-    runtime::{Description, LoadOptions, Notice, Whom},
+    runtime::{Description, LoadOptions, Notice},
     small::Small,
-    spec::{self, Role, SecondPass},
+    spec::{self, Role},
 };
 use facialads_consent::{Measurement, Permit};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,10 +23,6 @@ const PREFERRED: &str = "yunet";
 const FALLBACK: &str = "ssd-mobilenet-v1";
 /// As many faces as a pass may find.
 const MOST_FACES: usize = 100;
-/// A box that the other pass found too may show a part of a face only: it is a duplicate if this much of it lies inside the
-/// other box and it is not much smaller. A much smaller box inside a larger one is another face, such as a child's.
-const DUPLICATE_INSIDE: f32 = 0.8;
-const DUPLICATE_AREA: f32 = 0.25;
 
 /// A face detection network. [`super::FaceAnalyzer`] is this with a memory.
 pub struct Detector {
@@ -270,170 +264,5 @@ impl Detector {
             found.clear();
         }
         result
-    }
-
-    fn detect_passes(
-        &self,
-        permit: &Permit<Measurement>,
-        input: &DetectorInput,
-        least: f32,
-        scratch: &mut Scratch,
-        found: &mut Vec<Detection>,
-    ) -> Result<()> {
-        let (width, height) = input.frame_size();
-        found.clear();
-        let passes = input.small.len();
-        scratch.runs.resize_with(passes.max(scratch.runs.len()), PassRuns::default);
-        // On a GPU all passes are under way before the first is waited for.
-        for pass in 0..passes {
-            self.begin_pass(permit, input, pass, least, scratch)?;
-        }
-        for pass in 0..passes {
-            self.finish_pass(permit, input, pass, least, scratch)?;
-            merge(found, &mut scratch.of_pass, self.iou, &mut scratch.gone);
-        }
-        for face in found.iter_mut() {
-            face.bounds = face.bounds.clipped(width, height);
-        }
-        found.retain(|face| face.bounds.is_proper());
-        Ok(())
-    }
-
-    /// The second pass, and those after it that there are not.
-    fn second(&self, pass: usize) -> Option<SecondPass> {
-        self.model.spec().second_pass.filter(|_| pass > 0)
-    }
-
-    /// Least confidence of what a pass finds. The second pass is not asked for what is doubtful: it looks for large faces, and
-    /// those are seldom that.
-    fn threshold_of(&self, pass: usize, least: f32) -> f32 {
-        match self.second(pass) {
-            Some(second) => second.threshold.unwrap_or(self.threshold).max(self.threshold),
-            None => least,
-        }
-    }
-
-    /// Where picture and network are on a GPU, enqueues the run and the decoding there.
-    fn begin_pass(
-        &self,
-        permit: &Permit<Measurement>,
-        input: &DetectorInput,
-        pass: usize,
-        least: f32,
-        scratch: &mut Scratch,
-    ) -> Result<()> {
-        let Some(PassRuns { runs, decoded_there }) = scratch.runs.get_mut(pass) else { return Ok(()) };
-        *decoded_there = false;
-        let (Some(part), Some(decoder)) = (input.small.part(pass), &self.decoder_there) else {
-            return Ok(());
-        };
-        let size = size(&input.small.placement(pass));
-        let suppression = Suppression { iou: self.iou, most: MOST_FACES };
-        let threshold = self.threshold_of(pass, least);
-        Faces::prepare(&mut runs.on_gpu.taker, decoder, threshold, suppression, size);
-        *decoded_there = self.model.find_people(permit, &[part], size, runs)?;
-        Ok(())
-    }
-
-    /// Waits for the run, or does it; leaves what was found in the scratch, in pixels of the frame.
-    fn finish_pass(
-        &self,
-        permit: &Permit<Measurement>,
-        input: &DetectorInput,
-        pass: usize,
-        least: f32,
-        scratch: &mut Scratch,
-    ) -> Result<()> {
-        let placement = input.small.placement(pass);
-        let size = size(&placement);
-        let Scratch { runs, candidates, of_pass: found, .. } = scratch;
-        found.clear();
-        let Some(PassRuns { runs, decoded_there }) = runs.get_mut(pass) else { return Ok(()) };
-        if std::mem::take(decoded_there) {
-            Whom::People
-                .time(|| runs.on_gpu.taker.read_faces().map(|faces| found.extend_from_slice(faces)))?;
-        } else {
-            input.small.with(pass, |picture| self.model.run_on_people(permit, picture, size, runs))?;
-            runs.settle(Whom::People)?;
-            let (outputs, item) = runs.outputs_of(0);
-            self.decoder.candidates(outputs, item, size, self.threshold_of(pass, least), candidates)?;
-            candidates.suppress(self.iou, MOST_FACES);
-            found.extend(candidates.kept());
-        }
-        for face in found.iter_mut() {
-            face.bounds = placement.to_frame(&face.bounds);
-            for point in face.points.iter_mut().flatten() {
-                let there = placement.to_frame(&Rect::new(point.0, point.1, 0.0, 0.0));
-                *point = (there.x, there.y);
-            }
-        }
-        if let Some(second) = self.second(pass) {
-            let (width, height) = input.frame_size();
-            let least = second.min_size * width.max(height);
-            found.retain(|face| face.bounds.width.max(face.bounds.height) >= least);
-        }
-        Ok(())
-    }
-}
-
-/// Width and height of a network's picture.
-fn size(placement: &Placement) -> (usize, usize) {
-    (placement.out_width, placement.out_height)
-}
-
-/// Whether two boxes that different passes found are of the same face.
-fn same(a: &Detection, b: &Detection, iou: f32) -> bool {
-    let (small, large) = (a.bounds.area().min(b.bounds.area()), a.bounds.area().max(b.bounds.area()));
-    a.bounds.iou(&b.bounds) > iou
-        || (a.bounds.intersection_area(&b.bounds) > DUPLICATE_INSIDE * small
-            && small > DUPLICATE_AREA * large)
-}
-
-/// Joins what two passes found into the first, most confident first as both are. A face of the second counts if it is more
-/// confident than every rival in the first, and takes their place. `gone`: memory to work in.
-fn merge(first: &mut Vec<Detection>, second: &mut Vec<Detection>, iou: f32, gone: &mut Vec<bool>) {
-    gone.clear();
-    gone.resize(first.len(), false);
-    second.retain(|candidate| {
-        let rivals = || first.iter().enumerate().filter(|(_, rival)| same(rival, candidate, iou));
-        let counts = rivals().all(|(_, rival)| rival.confidence < candidate.confidence);
-        if counts {
-            rivals().for_each(|(index, _)| gone[index] = true);
-        }
-        counts
-    });
-    let mut leave = gone.iter();
-    first.retain(|_| leave.next() != Some(&true));
-    for candidate in second.drain(..) {
-        let place = first.partition_point(|face| face.confidence >= candidate.confidence);
-        first.insert(place, candidate);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn face(x: f32, y: f32, side: f32, confidence: f32) -> Detection {
-        Detection { bounds: Rect::new(x, y, side, side), confidence, points: None }
-    }
-
-    fn merged(mut first: Vec<Detection>, mut second: Vec<Detection>, iou: f32) -> Vec<Detection> {
-        merge(&mut first, &mut second, iou, &mut Vec::new());
-        first
-    }
-
-    #[test]
-    fn a_face_that_both_passes_found_counts_once() {
-        let both = merged(vec![face(0.0, 0.0, 100.0, 0.8)], vec![face(4.0, 4.0, 100.0, 0.9)], 0.3);
-        assert_eq!(both, [face(4.0, 4.0, 100.0, 0.9)]);
-        let part_of_it = merged(vec![face(10.0, 10.0, 60.0, 0.75)], vec![face(0.0, 0.0, 100.0, 0.9)], 0.5);
-        assert_eq!(part_of_it, [face(0.0, 0.0, 100.0, 0.9)]);
-    }
-
-    #[test]
-    fn a_small_face_in_front_of_a_large_one_is_kept() {
-        let both = merged(vec![face(30.0, 30.0, 30.0, 0.8)], vec![face(0.0, 0.0, 100.0, 0.9)], 0.3);
-        assert_eq!(both, [face(0.0, 0.0, 100.0, 0.9), face(30.0, 30.0, 30.0, 0.8)]);
     }
 }
