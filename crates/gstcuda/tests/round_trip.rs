@@ -95,7 +95,7 @@ fn a_full_gpu_is_an_error_on_the_bus() {
     let Some(gpu) = gpu::gstreamer() else { return };
     gpu.fail("cuMemAlloc", gpu::OUT_OF_MEMORY, 0, None);
     let pipeline =
-        gst::parse::launch("videotestsrc num-buffers=3 ! video/x-raw,format=NV12 ! cudaupload ! fakesink")
+        gst::parse::launch("videotestsrc num-buffers=3 ! video/x-raw,format=NV12 ! cudaupload ! video/x-raw(memory:CUDAMemory) ! fakesink")
             .unwrap();
     pipeline.set_state(gst::State::Playing).unwrap();
     let bus = pipeline.bus().unwrap();
