@@ -66,12 +66,23 @@ pub struct Command {
 
 pub fn run(command: Command) -> Result<()> {
     let provider: Device = command.provider.parse()?;
+    // Before clips are decoded: a GPU that is not there.
+    gpu::check::gpu_of(&provider)?;
+    if command.check && provider == Device::Cpu {
+        println!(
+            "check: the CPU is what other providers are compared with; there is nothing to compare it with"
+        );
+        return Ok(());
+    }
     gst::init().context("GStreamer cannot be started")?;
     facialads_meta::init();
-    pipeline::need_plugin()?;
+    let on_provider_alone = command.check || command.gpu;
+    if !on_provider_alone || command.job.is_some() {
+        pipeline::need_plugin()?;
+    }
     let faces = Frames::decode(&command.faces, command.frames)?;
     let programme = Frames::decode(&command.programme, command.frames)?;
-    if command.check || command.gpu {
+    if on_provider_alone {
         return on_provider(&provider, &faces, &programme, &command);
     }
     let networks = bare::Networks::load(&provider, command.precision)?;

@@ -23,16 +23,18 @@ fn complaint(output: &Output) -> String {
 }
 
 #[test]
-fn a_provider_that_this_build_lacks_is_named() {
-    let text = complaint(&bench(&["--provider", "cuda"], ""));
-    assert!(text.contains("cuda") && text.contains("not available"), "{text}");
+fn a_provider_that_is_not_there_or_not_known_is_said_before_anything_is_decoded() {
+    let text = complaint(&bench(&["--provider", "cuda", "--check"], ""));
+    assert!(text.contains("no NVIDIA driver") && text.contains("device=cpu"), "{text}");
+    let text = complaint(&bench(&["--provider", "cuda", "--gpu"], ""));
+    assert!(text.contains("no NVIDIA driver"), "{text}");
     let text = complaint(&bench(&["--provider", "toaster"], ""));
     assert!(text.contains("toaster") && text.contains("known are"), "{text}");
 }
 
 #[test]
 fn with_the_cpu_alone_there_is_nothing_to_check_against() {
-    let output = bench(&["--check"], "");
+    let output = bench(&["--provider", "cpu", "--check"], "");
     assert!(output.status.success());
     assert!(String::from_utf8_lossy(&output.stdout).contains("nothing to compare"));
 }

@@ -44,13 +44,38 @@ pub fn onnx_runtime() -> Option<OnnxRuntime> {
     }
 }
 
-fn load() -> Result<Functions, String> {
+/// The library that the stand-in wraps.
+fn real() -> Result<PathBuf, String> {
     let real = std::env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty()).map(PathBuf::from);
     let installed = || crate::models_dir().parent().map(|parent| parent.join("lib/libonnxruntime.so"));
-    let real = real
-        .or_else(installed)
+    real.or_else(installed)
         .filter(|path| path.exists())
-        .ok_or("run `make test`, whose set-up fetches it")?;
+        .ok_or_else(|| "run `make test`, whose set-up fetches it".to_owned())
+}
+
+/// Environment variables for a program that a test starts: it finds both stand-ins. Not to be mixed with [`onnx_runtime`] in one
+/// test file. `None`, said out loud, as there.
+pub fn environment() -> Option<Vec<(&'static str, PathBuf)>> {
+    if super::nvrtc().is_none() {
+        skip("there is no NVRTC: run `make test`, whose set-up fetches it");
+        return None;
+    }
+    match folder().cloned().and_then(|folder| Ok((folder, real()?))) {
+        Ok((folder, real)) => Some(vec![
+            ("LD_PRELOAD", folder.join("libcuda.so.1")),
+            ("ORT_DYLIB_PATH", folder.join("libonnxruntime.so")),
+            ("STAND_IN_ONNXRUNTIME", real),
+            ("XDG_CACHE_HOME", folder.join("cache")),
+        ]),
+        Err(reason) => {
+            skip(&format!("the stand-ins are not to be had: {reason}"));
+            None
+        }
+    }
+}
+
+fn load() -> Result<Functions, String> {
+    let real = real()?;
     let file = folder()?.join("libonnxruntime.so");
     let library = open(&file)?;
     // SAFETY: the names and signatures are those of tests/stand-in/onnxruntime/onnxruntime.cpp, and the library is never closed.

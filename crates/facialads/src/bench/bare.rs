@@ -17,8 +17,12 @@ pub struct Networks {
 
 impl Networks {
     pub fn load(device: &Device, precision: Precision) -> Result<Self> {
-        let load =
-            LoadOptions { device: device.clone(), fallback: true, precision, ..LoadOptions::default() };
+        let load = LoadOptions {
+            device: device.clone(),
+            fallback: *device == Device::Auto,
+            precision,
+            ..LoadOptions::default()
+        };
         Ok(Self { faces: Faces::load(&load)?, subject: Subject::load(load)? })
     }
 }
