@@ -5,7 +5,9 @@ PROFILE ?= release
 CACHE := $(CURDIR)/.cache
 
 export FACIALADS_MODELS := $(CACHE)/models
-export ORT_DYLIB_PATH := $(CACHE)/lib/libonnxruntime.so
+# The one with CUDA where `facialads models install --gpu` has put it.
+ORT_DYLIB_PATH ?= $(or $(wildcard $(CACHE)/lib/onnxruntime-gpu/libonnxruntime.so),$(CACHE)/lib/libonnxruntime.so)
+export ORT_DYLIB_PATH
 
 .PHONY: setup demo test bench eval soak lint test-v1_24 doctor clean
 

@@ -21,7 +21,7 @@ use std::{
 mod build;
 mod onnx;
 
-pub use onnx::{OnnxRuntime, onnx_runtime};
+pub use onnx::{OnnxRuntime, environment, onnx_runtime};
 
 /// `CUDA_ERROR_OUT_OF_MEMORY`
 pub const OUT_OF_MEMORY: i32 = 2;

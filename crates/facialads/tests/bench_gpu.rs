@@ -26,7 +26,7 @@ fn bench(arguments: &[&str], folder: &Path) -> Option<(Output, serde_json::Value
     for model in ["yunet", "age-gender", "expression", "efficientnet-lite0"] {
         facialads_testkit::model(model)?;
     }
-    let (environment, clip) = (facialads_testkit::gpu::onnx::environment()?, clip(folder)?);
+    let (environment, clip) = (facialads_testkit::gpu::environment()?, clip(folder)?);
     let json = folder.join("result.json");
     let output = Command::new("timeout")
         .args(["300", env!("CARGO_BIN_EXE_facialads"), "bench", "--provider", "cuda", "--frames", "4"])
