@@ -169,6 +169,35 @@ fn ramp(width: u32, height: u32) -> Vec<u8> {
     (0..width * height).flat_map(pixel).collect()
 }
 
+/// Earlier items do a cell for later ones: those that have nothing of it in the picture must leave it to them.
+#[test]
+fn items_without_an_area_or_outside_hide_nothing() {
+    let Some(on) = device() else { return };
+    let item = |x, y, width, height| Item { x, y, width, height, paint: Paint::Solid([255; 4]) };
+    for format in FORMATS {
+        let before = Pixels::random(format, 7, 7, 5);
+        let draw = |items: &[Item<Bitmap<'_>>]| {
+            let mut drawn = before.clone();
+            drawn.canvas(|canvas| paint::draw(canvas, items));
+            drawn
+        };
+        let expected = draw(&[item(0, 0, 7, 7)]);
+        assert!(expected != before);
+        for empty in [item(0, 1, 1, 0), item(1, 0, 0, 1), item(0, 7, 7, 9), item(7, 0, 1, 7), item(-3, 0, 3, 7)] {
+            assert!(draw(&[empty, item(0, 0, 7, 7)]) == expected, "{} {} {}", format.0, empty.x, empty.y);
+            let there = [empty, item(0, 0, 7, 7)].map(|Item { x, y, width, height, .. }| Item {
+                x,
+                y,
+                width,
+                height,
+                paint: Paint::Solid([255; 4]),
+            });
+            let found = on.painted(&before, |frame| device::draw(frame, &there).unwrap());
+            assert!(found == expected, "on the GPU, {} {} {}", format.0, empty.x, empty.y);
+        }
+    }
+}
+
 #[test]
 fn items_are_drawn_as_on_the_host() {
     let Some(on) = device() else { return };

@@ -29,7 +29,7 @@ fn precision_is_f32_unless_fast_is_asked_for() {
         let spec = element.find_property("precision").unwrap();
         assert_eq!((spec.nick(), spec.value_type().name()), ("Precision", "GstFacialAdsPrecision"));
         let blurb = spec.blurb().unwrap();
-        assert!(blurb.contains("ONNX Runtime ignores it"), "{name}: {blurb}");
+        assert!(blurb.contains("ONNX Runtime on the CPU ignores it"), "{name}: {blurb}");
     }
 }
 

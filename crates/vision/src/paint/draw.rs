@@ -124,12 +124,14 @@ impl Work<'_> {
         for cell_y in cells(item.y, item.height, self.sampling.height, shift_y) {
             for cell_x in cells(item.x, item.width, self.sampling.width, shift_x) {
                 let touched = |item: &Item<Bitmap<'_>>| {
-                    let touches = |cell: u32, shift: u32, start: i32, length: u32| {
+                    // A cell at the edge may be half outside; an item there, or one without an area, never does a cell.
+                    let touches = |cell: u32, shift: u32, side: u32, start: i32, length: u32| {
                         let (first, end) = (i64::from(cell) << shift, (i64::from(cell) + 1) << shift);
-                        i64::from(start) < end && first < i64::from(start) + i64::from(length)
+                        let end = end.min(i64::from(side));
+                        length > 0 && i64::from(start) < end && first < i64::from(start) + i64::from(length)
                     };
-                    touches(cell_x, shift_x, item.x, item.width)
-                        && touches(cell_y, shift_y, item.y, item.height)
+                    touches(cell_x, shift_x, self.sampling.width, item.x, item.width)
+                        && touches(cell_y, shift_y, self.sampling.height, item.y, item.height)
                 };
                 if !self.items[..index].iter().any(touched) {
                     self.cell(canvas, index, cell_x, cell_y);

@@ -57,7 +57,7 @@ pub struct SubjectClassify {
     #[property(name = "device", get, set, type = Option<String>, member = device, mutable_ready,
         nick = "Device", blurb = "Where the network runs: auto, cpu, cuda, cuda:N, tensorrt, tensorrt:N, openvino, openvino:NAME; unset: auto, an NVIDIA GPU where ONNX Runtime has CUDA, else OpenVINO where it is installed, else ONNX Runtime (cpu); docs/models.md")]
     #[property(name = "precision", get, set, type = Precision, member = precision, builder(Precision::F32).mutable_ready()
-        .nick("Precision").blurb("How exactly the network calculates: f32, or what OpenVINO is fastest with on this device (fast), which moves probabilities slightly. ONNX Runtime ignores it; docs/models.md"))]
+        .nick("Precision").blurb("How exactly the network calculates: f32, or what OpenVINO or CUDA is fastest with on this device (fast), which moves probabilities slightly. ONNX Runtime on the CPU ignores it; docs/models.md"))]
     #[property(name = "batch-size", get, set, type = u32, member = batch_size, minimum = 1, maximum = 64, default = DEFAULT_BATCH_SIZE, mutable_ready,
         nick = "Batch size", blurb = "Most pictures that elements which share a network (model-instance-id) run together; 1: each runs its own. Pays on GPUs with several streams")]
     #[property(name = "batch-timeout", get, set, type = u32, member = batch_timeout, minimum = 0, maximum = 1000, default = DEFAULT_BATCH_TIMEOUT, mutable_ready,

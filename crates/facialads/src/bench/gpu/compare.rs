@@ -147,7 +147,7 @@ impl Comparison {
     /// Judges what was added. A tenth of the faces may be doubtful, not more.
     #[must_use]
     pub fn judged(mut self) -> Self {
-        let faces = self.lines[0].compared;
+        let faces = self.lines[0].compared + self.missed + self.doubtful;
         self.passed = self.missed == 0 && self.doubtful * 10 <= faces && self.lines.iter().all(Line::holds);
         self
     }

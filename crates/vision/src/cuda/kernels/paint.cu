@@ -249,10 +249,12 @@ __device__ static inline void paint_color(const PaintItem* item, unsigned int x,
   color[3] += (float)at[3];
 }
 
-// Whether an item has a part of a cell.
+// Whether an item has a part of a cell that is in the picture.
 __device__ static inline int paint_touches(const PaintFrame* f, const PaintItem* item, unsigned int cell_x, unsigned int cell_y) {
+  if (item->width == 0u || item->height == 0u) return 0;
   const long long left = (long long)cell_x << f->cell_x, top = (long long)cell_y << f->cell_y;
-  return item->x < left + (1ll << f->cell_x) && left < (long long)item->x + item->width && item->y < top + (1ll << f->cell_y) &&
+  const unsigned int right = paint_least((cell_x + 1u) << f->cell_x, f->width), bottom = paint_least((cell_y + 1u) << f->cell_y, f->height);
+  return item->x < (long long)right && left < (long long)item->x + item->width && item->y < (long long)bottom &&
          top < (long long)item->y + item->height;
 }
 

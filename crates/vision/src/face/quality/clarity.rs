@@ -28,14 +28,19 @@ impl Clarity {
         let judged = Judged::new(input, margin);
         let mut sums = Sums::default();
         for y in judged.rows.clone() {
+            // Row by row, so that little is lost where the sum is large already.
+            let mut row = Sums::default();
             for x in judged.columns.clone() {
                 let at = |x: usize, y: usize| judged.block(values, x, y);
                 let here = at(x, y);
                 let around = at(x - 1, y) + at(x + 1, y) + at(x, y - 1) + at(x, y + 1);
-                sums.brightness += here;
-                sums.burnt += f32::from(here > BURNT);
-                sums.detail += (around - 4.0 * here).powi(2);
+                row.brightness += here;
+                row.burnt += f32::from(here > BURNT);
+                row.detail += (around - 4.0 * here).powi(2);
             }
+            sums.brightness += row.brightness;
+            sums.burnt += row.burnt;
+            sums.detail += row.detail;
         }
         judged.clarity(&sums)
     }
