@@ -107,10 +107,10 @@ pub(super) fn classify(code: u32) -> (GpuFailure, &'static str) {
             Compile,
             "the kernel needs more registers than the card has; please report it with the card's name",
         ),
-        // ECC and NVLink errors, illegal addresses and instructions, timeouts, traps, contained errors.
-        214 | 220 | 700 | 702 | 709 | 710 | 714..=719 | 721 => (
+        // ECC and NVLink errors, contained ones, illegal addresses and instructions, timeouts, traps, a client that MPS has ended.
+        214 | 220 | 226 | 700 | 702 | 709 | 710 | 714..=719 | 721 | 810 => (
             DeviceLost,
-            "the card's context is dead: stop and start the pipeline; if it comes back, look for \"Xid\" in `dmesg`",
+            "the card's context is dead: start the program again; if it comes back, look for \"Xid\" in `dmesg`",
         ),
         802 => (Driver, "the system is not ready: is nvidia-fabricmanager running?"),
         803 | 804 => (
@@ -123,5 +123,21 @@ pub(super) fn classify(code: u32) -> (GpuFailure, &'static str) {
             "the driver does not say why: check `nvidia-smi` and that /dev/nvidia-uvm exists (`sudo nvidia-modprobe -u`)",
         ),
         _ => (Other, "run `facialads doctor`, and report it with the card's name and the driver's version"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_a_new_process_mends_is_final() {
+        // A card that contains its errors, as Hopper does, gives 226 where others give 214; 810 comes of MPS.
+        for code in [214, 220, 226, 700, 714, 719, 721, 810] {
+            assert!(classify(code).0.is_final(), "{code}");
+        }
+        for code in [2, 100, 201, 600, 701, 713, 720, 805, 900] {
+            assert!(!classify(code).0.is_final(), "{code}");
+        }
     }
 }
