@@ -295,6 +295,40 @@ fn memory_is_wiped_after_its_last_use_and_used_again() {
 }
 
 #[test]
+fn giving_memory_back_waits_for_new_work_alone_however_many_streams_there_are() {
+    let Some(card) = gpu() else { return };
+    let gpu = Gpu::primary(0).unwrap();
+    gpu.prepare_all().unwrap();
+    card.run_late(true);
+    let streams: Vec<Stream> = (0..64).map(|_| gpu.new_stream(false).unwrap()).collect();
+    let mut buffers: Vec<DeviceBuffer> = (0..4).map(|_| gpu.allocate(1000).unwrap()).collect();
+    let addresses: Vec<u64> = buffers.iter().map(DeviceBuffer::address).collect();
+    for (stream, buffer) in streams.iter().zip(buffers.iter().cycle()) {
+        fill(&gpu, stream, buffer, 1).unwrap();
+    }
+    let mut waits = |work: &dyn Fn(&DeviceBuffer)| {
+        let (buffer, before) = (buffers.pop().unwrap(), card.count("call cuStreamWaitEvent"));
+        work(&buffer);
+        drop(buffer);
+        card.count("call cuStreamWaitEvent") - before
+    };
+    assert_eq!(waits(&|_| ()), 64);
+    assert_eq!(waits(&|_| ()), 0, "it has waited");
+    assert_eq!(waits(&|buffer| fill(&gpu, &streams[7], buffer, 2).unwrap()), 1);
+    // Somebody else may do anything in it.
+    assert!(!streams[9].handle().is_null());
+    assert_eq!((waits(&|_| ()), buffers.len()), (1, 0));
+    let early = gpu.allocate(1000).unwrap();
+    assert!(!addresses.contains(&early.address()), "the kernels have not run yet");
+    gpu.synchronize().unwrap();
+    let later: Vec<DeviceBuffer> = (0..4).map(|_| gpu.allocate(1000).unwrap()).collect();
+    for buffer in &later {
+        assert!(addresses.contains(&buffer.address()));
+        assert_eq!(bytes(&streams[0], buffer), [0; 1000]);
+    }
+}
+
+#[test]
 fn memory_that_a_borrowed_streams_kernel_uses_is_left_alone_until_it_is_done() {
     let Some(card) = gpu() else { return };
     let gpu = Gpu::primary(0).unwrap();

@@ -2,7 +2,8 @@
 //!
 //! A buffer may be dropped while kernels that use it are still running, on any stream, and neither the dropping thread nor
 //! anybody else should wait for them. So a stream of our own, the cleaner, waits for all streams that may have used it, wipes it
-//! and records an event; the memory is handed out again when that event is done. At a steady load no memory is allocated.
+//! and records an event; the memory is handed out again when that event is done. What the cleaner has waited for already it need
+//! not wait for again: it costs as much as there is work, however many streams there are. At a steady load no memory is allocated.
 
 use super::{
     context::Inner,
@@ -13,7 +14,10 @@ use crate::Result;
 use cudarc::driver::sys::{CUstream, CUstream_flags, CUstreamCaptureStatus};
 use std::{
     ptr::null_mut,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU8, Ordering},
+    },
 };
 
 /// CUDA aligns allocations to this many bytes.
@@ -31,6 +35,8 @@ struct State {
     unwiped: Vec<Block>,
     /// Streams that may still use memory that is given back.
     streams: Vec<Stream>,
+    /// Of streams that are gone, for others.
+    spare: Vec<Arc<Work>>,
     cleaner: Option<usize>,
 }
 
@@ -48,8 +54,38 @@ struct Idle {
     wiped: Handle,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Stream(usize);
+struct Stream {
+    handle: usize,
+    work: Arc<Work>,
+}
+
+/// Whether there is work in a stream that the cleaner has not waited for.
+#[derive(Default)]
+pub(super) struct Work(AtomicU8);
+
+impl Work {
+    const NONE: u8 = 0;
+    const SOME: u8 = 1;
+    /// Others put work in, too, and do not tell.
+    const ANY: u8 = 2;
+
+    /// To be called when something has been put in, before any memory that it uses can be given back. Not earlier: the cleaner might wait
+    /// for what came before it alone.
+    pub fn put(&self) {
+        self.0.fetch_max(Self::SOME, Ordering::AcqRel);
+    }
+
+    /// Somebody else has the stream's handle.
+    pub fn lend(&self) {
+        self.0.store(Self::ANY, Ordering::Release);
+    }
+
+    /// Whether the cleaner has to wait, for all that is in the stream by now.
+    fn take(&self) -> bool {
+        let taken = self.0.compare_exchange(Self::SOME, Self::NONE, Ordering::AcqRel, Ordering::Acquire);
+        taken != Err(Self::NONE)
+    }
+}
 
 fn as_stream(address: usize) -> CUstream {
     std::ptr::with_exposed_provenance_mut(address)
@@ -66,25 +102,30 @@ impl Memory {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a stream among those that may use memory of this context. The same stream may be counted several times.
-    pub fn add_stream(&self, stream: CUstream) {
-        self.lock().streams.push(Stream(stream.expose_provenance()));
+    /// Counts a stream among those that may use memory of this context. The same stream may be counted several times. What is put
+    /// in has to be told to what is returned.
+    pub fn add_stream(&self, stream: CUstream) -> Arc<Work> {
+        let mut state = self.lock();
+        let work = state.spare.pop().unwrap_or_default();
+        state.streams.push(Stream { handle: stream.expose_provenance(), work: Arc::clone(&work) });
+        work
     }
 
-    /// A stream's handle is about to become useless. `used`: whether work of ours may still run in it.
-    pub fn remove_stream(&self, gpu: &Inner, stream: CUstream, used: bool) {
+    /// The handle of the stream with this work is about to become useless.
+    pub fn remove_stream(&self, gpu: &Inner, work: &Arc<Work>) {
         let mut state = self.lock();
-        let address = stream.expose_provenance();
-        if let Some(index) = state.streams.iter().position(|one| one.0 == address) {
-            state.streams.swap_remove(index);
-        }
-        if !used || gpu.is_lost() {
+        let Some(index) = state.streams.iter().position(|one| Arc::ptr_eq(&one.work, work)) else { return };
+        let Stream { handle, work } = state.streams.swap_remove(index);
+        let is_followed = work.take() && !gpu.is_lost();
+        work.0.store(Work::NONE, Ordering::Release);
+        state.spare.push(work);
+        if !is_followed {
             return;
         }
         // The default stream is the current context's. What fails here is a dead context, which has no memory to protect.
         let Ok(_current) = gpu.current() else { return };
-        if !is_capturing(gpu, stream) {
-            let _ = state.follow(gpu, stream);
+        if !is_capturing(gpu, as_stream(handle)) {
+            let _ = state.follow(gpu, as_stream(handle));
         }
     }
 
@@ -174,11 +215,17 @@ impl State {
     }
 
     fn wipe_what_waits(&mut self, gpu: &Inner) {
-        if self.unwiped.is_empty() || self.streams.iter().any(|one| is_capturing(gpu, as_stream(one.0))) {
+        if self.unwiped.is_empty() {
             return;
         }
         for index in 0..self.streams.len() {
-            if self.follow(gpu, as_stream(self.streams[index].0)).is_err() {
+            let Stream { handle, work } = &self.streams[index];
+            if !work.take() {
+                continue;
+            }
+            let (stream, work) = (as_stream(*handle), Arc::clone(work));
+            if is_capturing(gpu, stream) || self.follow(gpu, stream).is_err() {
+                work.put();
                 return;
             }
         }
@@ -260,6 +307,18 @@ fn is_capturing(gpu: &Inner, stream: CUstream) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn work_is_waited_for_once_and_that_of_others_always() {
+        let work = Work::default();
+        assert!(!work.take());
+        work.put();
+        work.put();
+        assert!(work.take() && !work.take());
+        work.lend();
+        work.put();
+        assert!(work.take() && work.take());
+    }
 
     #[test]
     fn sizes_are_rounded_by_at_most_a_quarter() {

@@ -171,7 +171,6 @@ impl Gpu {
             ));
         }
         let _current = self.current()?;
-        stream.mark_used();
         // CU_LAUNCH_PARAM_BUFFER_POINTER, CU_LAUNCH_PARAM_BUFFER_SIZE and CU_LAUNCH_PARAM_END of cuda.h: the driver learns the size.
         let mut size = bytes;
         let mut extra: [*mut c_void; 5] = [
@@ -198,6 +197,7 @@ impl Gpu {
                 extra.as_mut_ptr(),
             )
         };
+        stream.mark_used();
         if launched == code::SUCCESS {
             return Ok(());
         }

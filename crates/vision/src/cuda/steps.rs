@@ -17,11 +17,11 @@ pub(super) fn grid(items: u64, rows: usize) -> [u32; 3] {
 /// Makes work in `stream` come after the producers of these frames.
 pub(super) fn follow<'a>(stream: &Stream, frames: impl Iterator<Item = &'a CudaFrame<'a>>) -> Result<()> {
     let gpu: &Gpu = stream.gpu();
-    let mut last = stream.handle();
+    let mut last = stream.raw();
     for frame in frames {
         same_context(gpu, frame.gpu())?;
-        let producer = frame.stream().handle();
-        if producer != stream.handle() && producer != last {
+        let producer = frame.stream().raw();
+        if producer != stream.raw() && producer != last {
             stream.wait(&frame.stream().record()?)?;
         }
         last = producer;

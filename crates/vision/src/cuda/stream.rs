@@ -5,25 +5,20 @@ use super::{
     context::Gpu,
     error::{GpuFailure, code, gpu_error},
     event::Event,
-    memory::new_stream,
+    memory::{Work, new_stream},
     traffic::{Payload, count_to_device, count_to_host},
 };
 use crate::Result;
 use cudarc::driver::sys::{CUmemorytype, CUpointer_attribute, CUstream};
-use std::{
-    ffi::c_void,
-    fmt,
-    ptr::null_mut,
-    sync::atomic::{AtomicBool, Ordering},
-};
+use std::{ffi::c_void, fmt, ptr::null_mut, sync::Arc};
 
 /// A queue of work on a GPU: what is put in runs in that order.
 pub struct Stream {
     gpu: Gpu,
     handle: CUstream,
     owned: bool,
-    /// Whether we have put something in. One of our own is always taken to be in use: others may be given its handle.
-    used: AtomicBool,
+    /// What we have put in.
+    work: Arc<Work>,
 }
 
 // SAFETY: the driver's streams may be used from any thread.
@@ -40,8 +35,8 @@ impl Gpu {
     pub fn new_stream(&self, urgent: bool) -> Result<Stream> {
         let _current = self.current()?;
         let handle = new_stream(&self.0, urgent)?;
-        self.0.memory.add_stream(handle);
-        Ok(Stream { gpu: self.clone(), handle, owned: true, used: AtomicBool::new(true) })
+        let work = self.0.memory.add_stream(handle);
+        Ok(Stream { gpu: self.clone(), handle, owned: true, work })
     }
 }
 
@@ -67,12 +62,13 @@ impl Stream {
                 ));
             }
         }
-        gpu.0.memory.add_stream(handle);
-        Ok(Self { gpu: gpu.clone(), handle, owned: false, used: AtomicBool::new(false) })
+        let work = gpu.0.memory.add_stream(handle);
+        Ok(Self { gpu: gpu.clone(), handle, owned: false, work })
     }
 
-    /// The `CUstream`.
+    /// The `CUstream`, for other libraries: they may put work in that uses memory of [`Gpu::allocate`].
     pub fn handle(&self) -> *mut c_void {
+        self.work.lend();
         self.handle.cast()
     }
 
@@ -106,8 +102,9 @@ impl Stream {
     /// The context is dead.
     pub fn wait(&self, event: &Event) -> Result<()> {
         let _current = self.gpu.current()?;
+        let waits = self.gpu.0.wait_in(self.handle, event.handle());
         self.mark_used();
-        self.gpu.0.wait_in(self.handle, event.handle())
+        waits
     }
 
     /// Enqueues a copy from device memory to device memory, also between contexts and between GPUs.
@@ -125,7 +122,6 @@ impl Stream {
             return Ok(());
         }
         let _current = self.gpu.current()?;
-        self.mark_used();
         let driver = self.gpu.0.driver;
         // SAFETY: the addresses are device memory of their contexts: the driver checks what it can, and the GPU's memory
         // management keeps it out of everybody else's.
@@ -137,6 +133,7 @@ impl Stream {
                 (driver.copy_between)(to.address, to_context, from.address, from_context, bytes, self.handle)
             }
         };
+        self.mark_used();
         self.gpu.0.check(copied, "copying on the GPU")
     }
 
@@ -151,9 +148,9 @@ impl Stream {
             return Ok(());
         }
         let _current = self.gpu.current()?;
-        self.mark_used();
         // SAFETY: device memory of this context; a wrong address is the device's error.
         let cleared = unsafe { (self.gpu.0.driver.memory_set)(place.address, 0, bytes, self.handle) };
+        self.mark_used();
         self.gpu.0.check(cleared, "wiping memory")
     }
 
@@ -174,11 +171,11 @@ impl Stream {
             return Ok(());
         }
         let _current = self.gpu.current()?;
-        self.mark_used();
         let start: *const c_void = values.as_ptr().cast();
         // SAFETY: `bytes` bytes of the host's, which stay as they are until they are copied: pageable memory is copied before
         // the call returns, and for page-locked memory we wait below.
         let copied = unsafe { (self.gpu.0.driver.copy_to_device)(to.address, start, bytes, self.handle) };
+        self.mark_used();
         self.gpu.0.check(copied, "copying to the GPU")?;
         count_to_device(payload, bytes);
         if self.is_page_locked(start) { self.synchronize() } else { Ok(()) }
@@ -217,9 +214,9 @@ impl Stream {
             return Ok(());
         }
         let _current = self.gpu.current()?;
-        self.mark_used();
         // SAFETY: room for `bytes` (see above); a wrong address on the device is the device's error.
         let copied = unsafe { (self.gpu.0.driver.copy_to_host)(to.cast(), from.address, bytes, self.handle) };
+        self.mark_used();
         self.gpu.0.check(copied, "copying from the GPU")?;
         count_to_host(payload, bytes);
         Ok(())
@@ -236,8 +233,9 @@ impl Stream {
         ))
     }
 
+    /// After something was put in.
     pub(super) fn mark_used(&self) {
-        self.used.store(true, Ordering::Relaxed);
+        self.work.put();
     }
 
     /// Whether the driver copies from here some time later instead of at once. The context must be current.
@@ -254,8 +252,7 @@ impl Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        let used = self.used.load(Ordering::Relaxed);
-        self.gpu.0.memory.remove_stream(&self.gpu.0, self.handle, used);
+        self.gpu.0.memory.remove_stream(&self.gpu.0, &self.work);
         if !self.owned {
             return;
         }

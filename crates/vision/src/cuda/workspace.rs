@@ -64,14 +64,14 @@ impl Workspace {
             self.clear();
         }
         match &self.last {
-            Some((other, event)) if *other != stream.handle().addr() => stream.wait(event),
+            Some((other, event)) if *other != stream.raw().addr() => stream.wait(event),
             _ => Ok(()),
         }
     }
 
     /// After work that uses it.
     pub(super) fn end(&mut self, stream: &Stream) -> Result<()> {
-        self.last = Some((stream.handle().addr(), stream.record()?));
+        self.last = Some((stream.raw().addr(), stream.record()?));
         Ok(())
     }
 
