@@ -183,7 +183,9 @@ fn items_without_an_area_or_outside_hide_nothing() {
         };
         let expected = draw(&[item(0, 0, 7, 7)]);
         assert!(expected != before);
-        for empty in [item(0, 1, 1, 0), item(1, 0, 0, 1), item(0, 7, 7, 9), item(7, 0, 1, 7), item(-3, 0, 3, 7)] {
+        for empty in
+            [item(0, 1, 1, 0), item(1, 0, 0, 1), item(0, 7, 7, 9), item(7, 0, 1, 7), item(-3, 0, 3, 7)]
+        {
             assert!(draw(&[empty, item(0, 0, 7, 7)]) == expected, "{} {} {}", format.0, empty.x, empty.y);
             let there = [empty, item(0, 0, 7, 7)].map(|Item { x, y, width, height, .. }| Item {
                 x,
