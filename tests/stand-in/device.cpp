@@ -251,7 +251,7 @@ EXPORT int cuDevicePrimaryCtxRetain(Context** out, int device) {
   if (!has_device(device)) return INVALID_DEVICE;
   Context*& primary = state().primary[device];
   if (!primary) {
-    primary = new_context(device, 0);
+    primary = new_context(device, state().primary_flags[device]);
     primary->primary = true;
   }
   if (primary->dead != SUCCESS) return primary->dead;
@@ -280,7 +280,7 @@ EXPORT int cuDevicePrimaryCtxGetState(int device, unsigned* flags, int* active) 
   if (!has_device(device)) return INVALID_DEVICE;
   auto found = state().primary.find(device);
   bool there = found != state().primary.end() && found->second;
-  if (flags) *flags = there ? found->second->flags : 0;
+  if (flags) *flags = there ? found->second->flags : state().primary_flags[device];
   if (active) *active = there;
   return SUCCESS;
 }
@@ -289,8 +289,10 @@ EXPORT int cuDevicePrimaryCtxSetFlags_v2(int device, unsigned flags) {
   Call call("cuDevicePrimaryCtxSetFlags_v2", false);
   if (!call) return call.result;
   if (!has_device(device)) return INVALID_DEVICE;
+  state().primary_flags[device] = flags;
   auto found = state().primary.find(device);
   if (found != state().primary.end() && found->second) found->second->flags = flags;
+  count("primary context flags", flags);
   return SUCCESS;
 }
 

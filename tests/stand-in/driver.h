@@ -133,6 +133,7 @@ struct State {
   bool initialised = false;
   std::set<Context*> contexts;
   std::map<int, Context*> primary;
+  std::map<int, unsigned> primary_flags;
   std::map<Address, Allocation> allocations;
   std::map<Address, size_t> pinned;
   std::set<Stream*> streams;

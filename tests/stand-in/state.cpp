@@ -108,6 +108,7 @@ EXPORT void standin_reset() {
   s.memory = size_t(8) << 30;
   s.mig = false;
   s.schedule = 0;
+  s.primary_flags.clear();
   s.failures.clear();
   s.counters.clear();
   s.logging = false;

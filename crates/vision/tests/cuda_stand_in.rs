@@ -244,6 +244,21 @@ fn page_locked_values_may_change_after_an_upload() {
 }
 
 #[test]
+fn threads_sleep_while_they_wait_in_a_primary_context_that_we_open() {
+    let Some(card) = gpu() else { return };
+    // One that no other test opens.
+    card.devices(3);
+    let gpu = Gpu::primary(2).unwrap();
+    // CU_CTX_SCHED_BLOCKING_SYNC
+    assert_eq!(card.count("primary context flags"), 4);
+    assert_eq!(Gpu::primary(2).unwrap(), gpu);
+    drop(gpu);
+    // Chosen already.
+    drop(Gpu::primary(2).unwrap());
+    assert_eq!(card.count("call cuDevicePrimaryCtxSetFlags_v2"), 1);
+}
+
+#[test]
 fn memory_goes_between_gpus() {
     let Some(card) = gpu() else { return };
     card.devices(2);

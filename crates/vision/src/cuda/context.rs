@@ -9,7 +9,7 @@ use super::{
     module::Modules,
 };
 use crate::Result;
-use cudarc::driver::sys::{CUcontext, CUdevice, CUdevice_attribute, CUstreamCaptureMode};
+use cudarc::driver::sys::{CUcontext, CUctx_flags, CUdevice, CUdevice_attribute, CUstreamCaptureMode};
 use std::{
     cell::Cell,
     ffi::c_void,
@@ -70,6 +70,7 @@ impl Gpu {
         let driver = driver()?;
         let device = device(driver, ordinal)?;
         let mut context = null_mut();
+        sleep_while_waiting(driver, device);
         // SAFETY: a place for the answer, and a device that is there.
         let retained = unsafe { (driver.primary_retain)(&mut context, device) };
         driver.check(retained, &format!("opening GPU {ordinal}"))?;
@@ -310,6 +311,19 @@ impl Limits {
             ],
             threads: ask(A::CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK)?,
         })
+    }
+}
+
+/// Lets threads that wait in a device's primary context sleep, ONNX Runtime's and GStreamer's too: a spinning one takes a core from
+/// the decoders. Not where somebody else has opened the context or has chosen.
+fn sleep_while_waiting(driver: &Driver, device: CUdevice) {
+    let (Some(ask), Some(set)) = (driver.primary_state, driver.primary_flags) else { return };
+    let (mut flags, mut active) = (0, 0);
+    // SAFETY: places for the answers, and a device that is there.
+    let asked = unsafe { ask(device, &mut flags, &mut active) };
+    if asked == code::SUCCESS && (flags, active) == (0, 0) {
+        // SAFETY: a device that is there, and one of the driver's flags. Refused, it is as it was.
+        unsafe { set(device, CUctx_flags::CU_CTX_SCHED_BLOCKING_SYNC as u32) };
     }
 }
 

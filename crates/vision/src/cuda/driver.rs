@@ -103,6 +103,8 @@ required {
 optional {
     // Before CUDA 13 this one answers with the whole card's UUID where the other one answers with the MIG instance's.
     device_uuid_of_card = cuDeviceGetUuid(*mut CUuuid, CUdevice);
+    primary_state = cuDevicePrimaryCtxGetState(CUdevice, *mut c_uint, *mut c_int);
+    primary_flags = cuDevicePrimaryCtxSetFlags_v2(CUdevice, c_uint);
     context_id = cuCtxGetId(CUcontext, *mut u64);
     stream_context = cuStreamGetCtx(CUstream, *mut CUcontext);
     capture_mode = cuThreadExchangeStreamCaptureMode(*mut CUstreamCaptureMode);
