@@ -8,7 +8,7 @@
 //! |---|---|
 //! | the addresses of a buffer's planes on the device | [`DeviceFrame`] |
 //! | sharing one CUDA context with the rest of a pipeline | [`ElementContext`], [`Context`] |
-//! | buffers in CUDA memory, ALLOCATION queries | [`pool`], [`propose`] |
+//! | buffers in CUDA memory | [`pool`] |
 //! | to and from system memory | [`upload`], [`download`] |
 //! | caps | [`is_cuda`], [`video_caps`], [`FORMATS`] |
 //!
@@ -51,7 +51,7 @@ pub use element::ElementContext;
 pub use error::{Error, Result};
 pub use frame::{DeviceFrame, DevicePlane, context_of, is_cuda_buffer};
 pub use library::GstCuda;
-pub use pool::{Stream, download, pool, propose, upload};
+pub use pool::{Stream, download, pool, upload};
 
 use gst_video::VideoFormat;
 

@@ -80,27 +80,6 @@ pub fn pool(
     Ok(pool)
 }
 
-/// Adds a pool of CUDA buffers to an ALLOCATION query in which nobody has offered one, so that a producer without a pool of its
-/// own fills memory in the pipeline's context. Whether one was added.
-///
-/// # Errors
-/// As [`pool`].
-pub fn propose(context: &Context, query: &mut gst::query::Allocation) -> Result<bool> {
-    let (caps, wanted) = query.get_owned();
-    let Some(caps) = caps.filter(|caps| wanted && caps::is_cuda(caps)) else { return Ok(false) };
-    if query.allocation_pools().next().is_some() {
-        return Ok(false);
-    }
-    let pool = pool(context, &caps, 0, None)?;
-    // The device pads rows: the size is the pool's, not the caps'.
-    let size = pool.config().params().map_or(0, |(_, size, _, _)| size);
-    query.add_allocation_pool(Some(&pool), size, 0, 0);
-    if query.find_allocation_meta::<gst_video::VideoMeta>().is_none() {
-        query.add_allocation_meta::<gst_video::VideoMeta>(None);
-    }
-    Ok(true)
-}
-
 /// Copies a frame in system memory into a buffer of an active [`pool`] with caps of the same format and size, over the host's
 /// side of that memory: the device gets it when the frame is next mapped there. Timestamps and flags go along, metas do not.
 ///

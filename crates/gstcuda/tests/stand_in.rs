@@ -4,7 +4,7 @@
 
 use facialads_gstcuda::{
     Context, DeviceFrame, ElementContext, Error, FORMATS, GstCuda, Stream, download, is_cuda_buffer, pool,
-    propose, upload,
+    upload,
 };
 use facialads_testkit::gpu::{self, StandIn};
 use gst::prelude::*;
@@ -287,28 +287,6 @@ fn an_element_takes_the_first_context_and_only_of_its_device() {
     assert!(error.to_string().contains("another device"), "{error}");
     assert_eq!(fresh.ensure(&identity, None, || Ok(first.clone())), Ok(first.clone()));
     assert_eq!(fresh.ensure(&identity, None, || panic!("there is one")), Ok(first));
-}
-
-#[test]
-fn a_pool_is_proposed_where_nobody_has() {
-    let Some(_stand_in) = start() else { return };
-    let context = Context::new(0).unwrap();
-    let info = info(VideoFormat::Nv12, 70, 32);
-    let caps = cuda_caps(&info);
-    let mut query = gst::query::Allocation::new(Some(&caps), true);
-    assert_eq!(propose(&context, &mut query), Ok(true));
-    let (pool, size, _, _) = query.allocation_pools().next().unwrap();
-    assert!(size as usize >= info.size());
-    assert!(query.find_allocation_meta::<gst_video::VideoMeta>().is_some());
-    let pool = pool.unwrap();
-    pool.set_active(true).unwrap();
-    assert!(is_cuda_buffer(&pool.acquire_buffer(None).unwrap()));
-    pool.set_active(false).unwrap();
-    assert_eq!(propose(&context, &mut query), Ok(false), "there is one now");
-    let mut unwanted = gst::query::Allocation::new(Some(&caps), false);
-    assert_eq!(propose(&context, &mut unwanted), Ok(false));
-    let mut system = gst::query::Allocation::new(Some(&info.to_caps().unwrap()), true);
-    assert_eq!(propose(&context, &mut system), Ok(false));
 }
 
 #[test]

@@ -63,15 +63,6 @@ impl PipelineGpu {
     pub fn answer(&self, element: &impl IsA<gst::Element>, query: &mut gst::QueryRef) -> bool {
         self.context.answer(element, query)
     }
-
-    /// After downstream was asked about allocation: offers a pool if nobody did and frames are to be in CUDA memory.
-    pub fn propose(&self, element: &impl IsA<gst::Element>, query: &mut gst::query::Allocation) -> bool {
-        let Some(context) = self.context.get() else { return false };
-        facialads_gstcuda::propose(&context, query).unwrap_or_else(|problem| {
-            gst::info!(CAT, obj = element, "{problem}");
-            false
-        })
-    }
 }
 
 /// The number of the GPU that networks asked for on this device will run on; `None`: on none.

@@ -5,7 +5,7 @@
 
 mod looking;
 
-use facialads_gstcuda::{Context, DeviceFrame, context_of};
+use facialads_gstcuda::{Context, context_of};
 use facialads_meta::Subject;
 use facialads_testkit::gpu::{self, StandIn};
 use facialads_vision::cuda::Gpu;
@@ -454,32 +454,47 @@ fn without_fallback_a_gpu_that_fails_is_an_error() {
 }
 
 #[test]
-fn a_pool_in_the_shared_context_is_proposed_upstream() {
+fn a_decoder_is_told_what_downstream_needs_and_no_more() {
     let Some((_stand_in, nets)) = start() else { return };
-    let pipeline = launch(&format!(
-        "appsrc name=in ! faceanalyze name=faces model={} age-gender-model={} device=cuda ! fakesink",
-        path(nets.detector(&[MIDDLE])),
-        path(nets.age_gender()),
-    ));
-    pipeline.set_state(gst::State::Paused).unwrap();
-    let info = VideoInfo::builder(VideoFormat::Nv12, 160, 160).build().unwrap();
-    let caps = Frames::caps(&info, true);
-    let pad = pipeline.by_name("faces").unwrap().static_pad("sink").unwrap();
-    pad.send_event(gst::event::StreamStart::new("test"));
-    pad.send_event(gst::event::Caps::new(&caps));
-    let mut query = gst::query::Allocation::new(Some(&caps), true);
-    assert!(pad.query(&mut query));
-    let (pool, ..) = query.allocation_pools().next().unwrap();
-    let pool = pool.unwrap();
-    pool.set_active(true).unwrap();
-    let buffer = pool.acquire_buffer(None).unwrap();
-    assert_eq!(context_of(&buffer).unwrap().handle(), Gpu::primary(0).unwrap().context());
-    let frame = DeviceFrame::map_read(&buffer, &info).unwrap();
-    assert_eq!(frame.planes().count(), 2);
-    drop(frame);
-    drop(buffer);
-    pool.set_active(false).unwrap();
-    pipeline.set_state(gst::State::Null).unwrap();
+    let caps = Frames::caps(&VideoInfo::builder(VideoFormat::Nv12, 160, 160).build().unwrap(), true);
+    for element in [
+        format!(
+            "faceanalyze model={} age-gender-model={} device=cuda",
+            path(nets.detector(&[MIDDLE])),
+            path(nets.age_gender())
+        ),
+        format!(
+            "subjectclassify model={} map={} device=cuda",
+            path(nets.subject(0)),
+            path(nets.subject_map())
+        ),
+        "audienceoverlay".to_owned(),
+    ] {
+        let pipeline = launch(&format!("appsrc ! {element} name=it ! fakesink name=out"));
+        pipeline.set_state(gst::State::Paused).unwrap();
+        let pad = pipeline.by_name("it").unwrap().static_pad("sink").unwrap();
+        pad.send_event(gst::event::StreamStart::new("test"));
+        pad.send_event(gst::event::Caps::new(&caps));
+        let needed = || {
+            let mut query = gst::query::Allocation::new(Some(&caps), true);
+            pad.query(&mut query);
+            query.allocation_pools().map(|(pool, _, least, _)| (pool.is_some(), least)).collect::<Vec<_>>()
+        };
+        // A pool of ours would make NVIDIA's decoder wait whenever two of its surfaces are in use; without one it copies then.
+        assert_eq!(needed(), [], "{element}");
+        let sink = pipeline.by_name("out").unwrap().static_pad("sink").unwrap();
+        sink.add_probe(gst::PadProbeType::QUERY_DOWNSTREAM, |_, info| {
+            if let Some(gst::PadProbeData::Query(query)) = &mut info.data
+                && let gst::QueryViewMut::Allocation(allocation) = query.view_mut()
+            {
+                allocation.add_allocation_pool(gst::BufferPool::NONE, 160 * 160 * 3 / 2, 5, 0);
+                return gst::PadProbeReturn::Handled;
+            }
+            gst::PadProbeReturn::Ok
+        });
+        assert_eq!(needed(), [(false, 5)], "{element}");
+        pipeline.set_state(gst::State::Null).unwrap();
+    }
 }
 
 #[test]

@@ -203,16 +203,6 @@ impl BaseTransformImpl for SubjectClassify {
         self.gpu.answer(&*self.obj(), query) || BaseTransformImplExt::parent_query(self, direction, query)
     }
 
-    fn propose_allocation(
-        &self,
-        decided: Option<&gst::query::Allocation>,
-        query: &mut gst::query::Allocation,
-    ) -> Result<(), gst::LoggableError> {
-        // Buffers go on as they are: what downstream wants is what upstream has to know.
-        let downstream = self.parent_propose_allocation(decided, query);
-        if self.gpu.propose(&*self.obj(), query) { Ok(()) } else { downstream }
-    }
-
     fn sink_event(&self, event: gst::Event) -> bool {
         if matches!(event.view(), gst::EventView::FlushStop(_) | gst::EventView::StreamStart(_)) {
             lock(&self.state).begin_anew();
