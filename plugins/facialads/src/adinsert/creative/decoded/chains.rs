@@ -6,7 +6,7 @@ use super::{
     failure,
     route::{self, Delivers, Memory, Step},
     timeline::Kind,
-    video::{NotOnGpu, Picture},
+    video::NotOnGpu,
 };
 use crate::adinsert::creative::Format;
 use gst::{ClockTime, prelude::*};
@@ -93,6 +93,10 @@ pub fn video_branch(
     if let Some(upload) = upload.and_then(|n| chain.get(n)) {
         shared.uploads_with(upload);
     }
+    let from_pool = steps.iter().rposition(|step| matches!(step, Step::ConvertOnGpu(_) | Step::Upload));
+    if let Some(pad) = from_pool.and_then(|n| chain.get(n)?.static_pad("src")) {
+        lend_what_passes(&pad, shared);
+    }
     let (samples, eos) = (shared.clone(), shared.clone());
     let callbacks = gst_app::AppSinkCallbacks::builder()
         .new_sample(move |sink| take_picture(sink, &samples))
@@ -143,6 +147,17 @@ fn build(step: Step, caps: &gst::Caps, on_gpu: bool) -> Result<gst::Element, Str
     }
 }
 
+/// Before videorate, which hands on copies that share the memory of what it got.
+fn lend_what_passes(pad: &gst::Pad, shared: &Arc<Shared>) {
+    let shared = shared.clone();
+    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        if let (Some(buffer), Some(video)) = (info.buffer(), &shared.video) {
+            video.lend(buffer.clone());
+        }
+        gst::PadProbeReturn::Ok
+    });
+}
+
 /// So many frames may be on their way from `src_video` to a screen or through an encoder. NVIDIA's decoders hand out their own
 /// surfaces, of which there is a fixed number.
 const IN_FLIGHT: u32 = 4;
@@ -174,7 +189,7 @@ fn take_picture(sink: &gst_app::AppSink, shared: &Shared) -> Result<gst::FlowSuc
     let segment = segment.downcast_ref::<ClockTime>().ok_or(gst::FlowError::Error)?;
     let Some((start, end)) = extent(buffer, segment) else { return Ok(gst::FlowSuccess::Ok) };
     let picture = match &shared.context {
-        None => super::video::plain(buffer, video.info(), sample.caps()).map(Picture::plain),
+        None => super::video::plain(buffer, video.info(), sample.caps()),
         Some(context) => super::video::on_gpu(&sample, video.info(), context)
             .map_err(|problem| {
                 shared.fail(&match problem {

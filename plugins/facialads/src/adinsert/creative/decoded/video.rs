@@ -10,32 +10,18 @@ use std::{
     time::Instant,
 };
 
-/// A picture as it is handed out, and what has to be kept with it.
-pub struct Picture {
-    bare: gst::Buffer,
-    /// The buffer of a GPU pool that it shares its memory with.
-    pooled: Option<gst::Buffer>,
-}
-
-impl Picture {
-    pub fn plain(bare: gst::Buffer) -> Self {
-        Self { bare, pooled: None }
-    }
-}
-
 struct Waiting {
     /// From the creative's first frame on.
     start: ClockTime,
     end: ClockTime,
-    picture: Picture,
+    picture: gst::Buffer,
 }
 
 #[derive(Default)]
 struct State {
     waiting: VecDeque<Waiting>,
     current: Option<Waiting>,
-    /// Buffers of a GPU pool whose memory may still be in use downstream. A pool throws away what comes back while somebody else
-    /// holds its memory, and would have to allocate anew for every frame, for which CUDA stops the whole GPU.
+    /// Buffers of a GPU pool, see [`Queue::lend`].
     lent: Vec<gst::Buffer>,
     /// Running time of the first frame.
     first: Option<ClockTime>,
@@ -103,7 +89,7 @@ impl Queue {
     }
 
     /// Takes a converted frame; waits while the queue is full.
-    pub fn push(&self, start: ClockTime, end: ClockTime, picture: Picture) -> Result<(), gst::FlowError> {
+    pub fn push(&self, start: ClockTime, end: ClockTime, picture: gst::Buffer) -> Result<(), gst::FlowError> {
         let mut state = self.state();
         while state.waiting.len() >= self.capacity && !state.stopped {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -116,6 +102,15 @@ impl Queue {
         state.waiting.push_back(Waiting { start, end, picture });
         self.changed.notify_all();
         Ok(())
+    }
+    /// Holds a buffer of a GPU pool until nobody else uses it or its memory. A pool of GStreamer 1.22 throws away what comes back while
+    /// somebody holds its memory, and would have to allocate anew for every frame, for which CUDA stops the whole GPU. What is of
+    /// no pool, as a decoder's own surfaces, is not held: they go back when they are let go.
+    pub fn lend(&self, buffer: gst::Buffer) {
+        // SAFETY: a live buffer; read only.
+        if !unsafe { (*buffer.as_ptr()).pool.is_null() } {
+            self.state().lent.push(buffer);
+        }
     }
     pub fn end(&self) {
         self.state().ended = true;
@@ -145,7 +140,7 @@ impl Queue {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() || state.stopped {
                 return match &state.current {
-                    Some(current) => Frame::Held(current.picture.bare.clone()),
+                    Some(current) => Frame::Held(current.picture.clone()),
                     None => Frame::Failed(format!("{}: no picture has been decoded yet", shared.source)),
                 };
             }
@@ -158,22 +153,20 @@ impl Queue {
         let limit = time.saturating_add(self.half);
         while state.waiting.front().is_some_and(|next| next.start < limit || next.start <= time) {
             // Frames that are overtaken are dropped: that is how a stall corrects itself.
-            let next = state.waiting.pop_front();
-            let before = std::mem::replace(&mut state.current, next);
-            state.lent.extend(before.and_then(|before| before.picture.pooled));
+            state.current = state.waiting.pop_front();
         }
-        state.lent.retain(|pooled| !pooled.is_all_memory_writable());
+        state.lent.retain(|pooled| !(pooled.is_writable() && pooled.is_all_memory_writable()));
         let current = state.current.as_ref()?;
         let decided = !state.waiting.is_empty() || current.start.saturating_add(self.half) >= time;
         if decided {
-            return Some(Frame::Picture(current.picture.bare.clone()));
+            return Some(Frame::Picture(current.picture.clone()));
         }
         if !state.ended {
             return None;
         }
         // Past its end the last picture stays only as long as the sound goes on.
         let end = timeline.duration().map_or(current.end, |all| all.max(current.end));
-        Some(if end < limit { Frame::End } else { Frame::Picture(current.picture.bare.clone()) })
+        Some(if end < limit { Frame::End } else { Frame::Picture(current.picture.clone()) })
     }
 }
 
@@ -216,9 +209,9 @@ pub fn on_gpu(
     sample: &gst::Sample,
     info: &gst_video::VideoInfo,
     programme: &Context,
-) -> Result<Picture, NotOnGpu> {
-    let buffer = sample.buffer_owned().ok_or(NotOnGpu::Elsewhere)?;
-    let frame = DeviceFrame::map_read(&buffer, info).map_err(|error| match error {
+) -> Result<gst::Buffer, NotOnGpu> {
+    let buffer = sample.buffer().ok_or(NotOnGpu::Elsewhere)?;
+    let frame = DeviceFrame::map_read(buffer, info).map_err(|error| match error {
         facialads_gstcuda::Error::Memory { .. } => NotOnGpu::Elsewhere,
         error => NotOnGpu::Refused(error.to_string()),
     })?;
@@ -226,8 +219,7 @@ pub fn on_gpu(
         return Err(NotOnGpu::Elsewhere);
     }
     drop(frame);
-    let bare = bare(&buffer).ok_or_else(|| NotOnGpu::Refused("its memory cannot be shared".into()))?;
-    Ok(Picture { bare, pooled: Some(buffer) })
+    bare(buffer).ok_or_else(|| NotOnGpu::Refused("its memory cannot be shared".into()))
 }
 
 fn bare(buffer: &gst::BufferRef) -> Option<gst::Buffer> {
