@@ -128,6 +128,17 @@ fn what_the_gpu_does_not_decode_the_cpu_does() {
 }
 
 #[test]
+fn what_the_gpu_does_not_decode_the_cpu_does_for_a_programme_in_system_memory_too() {
+    let Some(_gpu) = start() else { return };
+    let decoder = Installed::new();
+    REFUSES.store(true, Ordering::SeqCst);
+    decoder.first();
+    let run = Bench::new(Programme::of(4.0), &[("breaks", "1"), ("ads", &short_ad())]).run();
+    assert_eq!(run.ad_span(), Some((30, 89, 60)), "{:?}", run.messages);
+    assert_eq!((DECODED.load(Ordering::SeqCst), run.count("refused")), (0, 0));
+}
+
+#[test]
 fn work_that_the_gpu_does_late_changes_nothing() {
     let Some(gpu) = start() else { return };
     gpu.run_late(true);

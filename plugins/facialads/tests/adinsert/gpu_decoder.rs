@@ -45,6 +45,13 @@ impl Installed {
     }
 }
 
+impl Installed {
+    /// Decodebin takes it before all others.
+    pub fn first(&self) {
+        self.0.set_rank(gst::Rank::PRIMARY + 100);
+    }
+}
+
 impl Drop for Installed {
     fn drop(&mut self) {
         self.0.set_rank(gst::Rank::NONE);

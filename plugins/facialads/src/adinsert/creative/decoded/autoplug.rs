@@ -9,11 +9,8 @@ use std::sync::{Arc, atomic::Ordering};
 
 const SIGNAL: &str = "autoplug-select";
 
-/// Connects to the decoding bin. Nothing is asked where every decoder may be used.
+/// Connects to the decoding bin. Where every decoder may be used it is only noted that one on a GPU was chosen.
 pub fn choose_decoders(bin: &gst::Element, shared: &Arc<Shared>) {
-    if shared.decoders == Preference::Any {
-        return;
-    }
     let shared = shared.clone();
     let answers = glib::subclass::SignalId::lookup(SIGNAL, bin.type_())
         .and_then(|signal| glib::EnumClass::with_type(signal.query().return_type().type_()));
@@ -30,12 +27,7 @@ fn allows(shared: &Shared, factory: &gst::ElementFactory, caps: &gst::Caps) -> b
     if !factory.has_type(video_decoders()) {
         return true;
     }
-    let named = |factory: &gst::ElementFactory| {
-        (factory.plugin_name().map(String::from).unwrap_or_default(), factory.name().to_string())
-    };
-    // Those of lesser rank are never chosen.
-    let all = gst::ElementFactory::factories_with_type(video_decoders(), gst::Rank::MARGINAL);
-    let others: Vec<_> = all.iter().filter(|other| other.can_sink_all_caps(caps)).map(named).collect();
+    let others = if shared.decoders == Preference::Any { Vec::new() } else { decoders_for(caps) };
     let others = others.iter().map(|(plugin, name)| Decoder { plugin, name });
     let (plugin, name) = named(factory);
     let decoder = Decoder { plugin: &plugin, name: &name };
@@ -44,6 +36,17 @@ fn allows(shared: &Shared, factory: &gst::ElementFactory, caps: &gst::Caps) -> b
         shared.decodes_on_gpu.store(true, Ordering::SeqCst);
     }
     allowed
+}
+
+/// Plugins and names of those that take a stream with these caps.
+fn decoders_for(caps: &gst::Caps) -> Vec<(String, String)> {
+    // Those of lesser rank are never chosen.
+    let all = gst::ElementFactory::factories_with_type(video_decoders(), gst::Rank::MARGINAL);
+    all.iter().filter(|factory| factory.can_sink_all_caps(caps)).map(named).collect()
+}
+
+fn named(factory: &gst::ElementFactory) -> (String, String) {
+    (factory.plugin_name().map(String::from).unwrap_or_default(), factory.name().to_string())
 }
 
 fn video_decoders() -> gst::ElementFactoryType {
