@@ -139,7 +139,18 @@ fn new_caps_in_the_middle_of_an_ad_end_it_and_the_programme_goes_on() {
 
 #[test]
 fn new_caps_while_an_ad_is_prepared_only_prepare_it_again() {
-    let programme = Programme { new_caps: Some((45, (320, 240))), ..Programme::of(5.0) };
+    // Time to be prepared in, for the old caps; and no sound, which may be on air before the caps of the picture change.
+    let pause = |_: &mut gst::BufferRef, index| {
+        if index == 44 {
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    };
+    let programme = Programme {
+        new_caps: Some((45, (320, 240))),
+        audio_pads: 0,
+        on_frame: Some(Box::new(pause)),
+        ..Programme::of(5.0)
+    };
     let settings = [("breaks", "3"), ("ads", "double")];
     let run = Bench::new(programme, &settings).with_source(seconds(1)).run();
     assert_eq!(run.ad_span(), Some((90, 119, 30)), "{:?}", run.messages);

@@ -3,7 +3,7 @@
 use super::{
     audience::Judgement,
     messages::{self, Label},
-    session::{Job, Session, State, lock},
+    session::{Job, Prepared, Session, State, lock},
     stats,
 };
 use facialads_campaign::{Basis, Situation, Slot, SubjectView, decide};
@@ -222,6 +222,18 @@ impl Session {
         match candidate.listed {
             Some(index) => log.used_ads.push(index),
             None => log.used.push(candidate.label.creative_ref()),
+        }
+    }
+
+    /// What was prepared and never on air, because the caps or the consent changed, may be chosen again.
+    pub(super) fn unmark_used(state: &mut State, prepared: &Prepared) {
+        let log = state.log.entry(prepared.label.number).or_default();
+        match prepared.listed {
+            Some(index) => log.used_ads.retain(|used| *used != index),
+            None => {
+                let creative = prepared.label.creative_ref();
+                log.used.retain(|used| *used != creative);
+            }
         }
     }
 }

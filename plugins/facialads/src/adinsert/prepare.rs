@@ -94,6 +94,7 @@ impl Session {
             format: Arc::new(format),
             pads: pads.into(),
             label: candidate.label.clone(),
+            listed: candidate.listed,
         };
         let (next, refusal) = self.change(|s| {
             let (next, refusal) = s.machine.prepared(job.slot, length);
@@ -203,8 +204,13 @@ impl Session {
             why: "the house ad: nothing else was ready".to_owned(),
             ..Label::default()
         };
-        let prepared =
-            Prepared { creative: creative.clone(), format: Arc::new(format), pads: pads.into(), label };
+        let prepared = Prepared {
+            creative: creative.clone(),
+            format: Arc::new(format),
+            pads: pads.into(),
+            label,
+            listed: None,
+        };
         if !self.set_house(turn, prepared, length) {
             creative.cancel();
         }

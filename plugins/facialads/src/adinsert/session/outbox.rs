@@ -71,6 +71,9 @@ impl Session {
                 }
                 Action::Discard { slot } => {
                     if let Some(playing) = state.playing.remove(&slot) {
+                        if !playing.recorded {
+                            Self::unmark_used(state, &playing.prepared);
+                        }
                         state.outbox.push_back(Out::Drop(playing.prepared.creative));
                     }
                 }

@@ -14,6 +14,8 @@ pub(in crate::adinsert) struct Prepared {
     /// Which pad of the programme each of the format's audio caps is.
     pub pads: Arc<[PadId]>,
     pub label: Label,
+    /// Its place in the list `ads`, if it comes from there.
+    pub listed: Option<usize>,
 }
 
 pub(in crate::adinsert) struct Playing {
