@@ -5,7 +5,7 @@
 use facialads_testkit::gpu::{OUT_OF_MEMORY, onnx_runtime};
 use facialads_vision::{
     Error,
-    cuda::{self, GpuFailure},
+    cuda::{self, Gpu, GpuFailure},
     runtime::{LoadOptions, Notice, NoticeKind, PatternRun, Precision, Tensor, tensorrt_cache},
 };
 use std::{
@@ -200,6 +200,38 @@ fn a_capture_that_fails_costs_nothing_but_the_graph() {
     assert!(run.run().is_ok());
     let mut host = small(&on("cpu", false, "capture")).unwrap();
     assert!(difference(host.run().unwrap(), run.run().unwrap()) < 1e-4);
+}
+
+#[test]
+fn while_a_graph_is_captured_no_other_network_allocates_and_no_stream_is_touched() {
+    let Some(ort) = onnx_runtime() else { return };
+    // More pictures than graphs are captured for: each run makes its outputs anew.
+    let options = on("cuda", false, "beside");
+    let mut beside = PatternRun::load(&options, &file("landmarks-68-tiny"), 112, 33).unwrap();
+    let gpu = Gpu::primary(0).unwrap();
+    let buffer = gpu.allocate(1000).unwrap();
+    // The first run is without a graph, the second captures.
+    ort.pause(1);
+    let (touched, idle, runs) = std::thread::scope(|scope| {
+        let captured =
+            scope.spawn(|| small(&on("cuda", false, "captured")).map(|mut run| run.run().map(drop)));
+        until(|| (ort.count("paused") == 1).then_some(()));
+        let (recorded, idle) = (ort.gpu.count("call cuEventRecord"), gpu.idle_memory());
+        drop(buffer);
+        let touched = ort.gpu.count("call cuEventRecord") - recorded;
+        let idle = gpu.idle_memory() - idle;
+        let runs = ort.count("run");
+        let other = scope.spawn(|| beside.run().map(drop));
+        std::thread::sleep(Duration::from_millis(100));
+        let runs = ort.count("run") - runs;
+        ort.resume();
+        captured.join().unwrap().unwrap().unwrap();
+        other.join().unwrap().unwrap();
+        (touched, idle, runs)
+    });
+    assert_eq!((touched, idle, runs), (0, 0, 0));
+    drop(gpu.allocate(1000).unwrap());
+    assert!(gpu.idle_memory() >= 1000, "wiped when it is done");
 }
 
 #[test]

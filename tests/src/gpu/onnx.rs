@@ -12,6 +12,8 @@ struct Functions {
     open: unsafe extern "C" fn(*const c_char) -> c_int,
     providers: unsafe extern "C" fn(c_int),
     fail: unsafe extern "C" fn(*const c_char, *const c_char, c_ulong, c_ulong),
+    pause: unsafe extern "C" fn(c_ulong),
+    resume: unsafe extern "C" fn(),
     reset: unsafe extern "C" fn(),
     count: unsafe extern "C" fn(*const c_char) -> c_ulonglong,
     log: unsafe extern "C" fn(*mut u8, usize) -> usize,
@@ -84,6 +86,8 @@ fn load() -> Result<Functions, String> {
             open: symbol(&library, c"standin_ort_open")?,
             providers: symbol(&library, c"standin_ort_providers")?,
             fail: symbol(&library, c"standin_ort_fail")?,
+            pause: symbol(&library, c"standin_ort_pause")?,
+            resume: symbol(&library, c"standin_ort_resume")?,
             reset: symbol(&library, c"standin_ort_reset")?,
             count: symbol(&library, c"standin_ort_count")?,
             log: symbol(&library, c"standin_ort_log")?,
@@ -116,6 +120,18 @@ impl OnnxRuntime {
         let (at, words) = (c_string(at), c_string(words));
         // SAFETY: texts that end in NUL and are copied.
         unsafe { (self.functions.fail)(at.as_ptr(), words.as_ptr(), after, times.unwrap_or(u64::MAX)) }
+    }
+
+    /// The run on a GPU after `after` more stops in its middle until [`resume`](Self::resume); `count("paused")` tells when it has.
+    pub fn pause(&self, after: u64) {
+        // SAFETY: a number; locks inside.
+        unsafe { (self.functions.pause)(after) }
+    }
+
+    /// The run that was stopped goes on, and none is any more.
+    pub fn resume(&self) {
+        // SAFETY: no arguments; locks inside.
+        unsafe { (self.functions.resume)() }
     }
 
     /// Ends every injected failure here and in the driver below, and puts counters, settings and the log back.

@@ -5,6 +5,7 @@
 // bytes, so that whoever reads without waiting gets NaN. Before a run the stream is drained, as the run would come after it.
 #include <dlfcn.h>
 
+#include <condition_variable>
 #include <cstdint>
 #include <cstring>
 #include <map>
@@ -147,6 +148,9 @@ struct State {
   std::map<std::string, unsigned long long> counters;
   std::string log;
   bool providers = true;
+  long pause_after = -1;  // runs until the one that stops; -1: none does
+  bool paused = false;
+  std::condition_variable resumed;
 };
 
 State& state() {
@@ -171,6 +175,15 @@ const std::string* due(const char* where) {
 }
 
 using Held = std::lock_guard<std::mutex>;
+
+// Stops the run that a test wants to look at from inside.
+void pause_if_due() {
+  std::unique_lock<std::mutex> held(state().lock);
+  if (state().pause_after < 0 || state().pause_after-- > 0) return;
+  state().counters["paused"]++;
+  state().paused = true;
+  state().resumed.wait(held, [] { return !state().paused; });
+}
 
 // --- Providers and their options ---
 
@@ -433,6 +446,7 @@ Status run_with_binding(void* session, const void* run_options, void* binding) {
     found = known->second;
     values = state().bindings[binding].values;
   }
+  pause_if_due();
   if (int result = standin_drain(found.stream))
     return failure(std::string("CUDA failure ") + std::to_string(result) + ": " + standin_error(result));
   if (Status status = call(RUN_WITH_BINDING, session, run_options, binding)) return status;
@@ -590,7 +604,21 @@ EXPORT void standin_ort_fail(const char* where, const char* text, unsigned long 
   state().failures.push_back({where, text, after, times});
 }
 
+// The run after `after` more stops in its middle, until `standin_ort_resume()`; the counter "paused" tells when it has.
+EXPORT void standin_ort_pause(unsigned long after) {
+  Held held(state().lock);
+  state().pause_after = (long)after;
+}
+
+EXPORT void standin_ort_resume() {
+  Held held(state().lock);
+  state().pause_after = -1;
+  state().paused = false;
+  state().resumed.notify_all();
+}
+
 EXPORT void standin_ort_reset() {
+  standin_ort_resume();
   Held held(state().lock);
   state().failures.clear();
   state().counters.clear();

@@ -6,6 +6,7 @@
 //! not wait for again: it costs as much as there is work, however many streams there are. At a steady load no memory is allocated.
 
 use super::{
+    capture,
     context::Inner,
     error::{GpuFailure, code, gpu_error},
     event::Handle,
@@ -178,6 +179,7 @@ impl Memory {
 
     /// At the end: the context is current, and no buffer or stream is left.
     pub fn free_all(&self, gpu: &Inner) {
+        let _no_capture = capture::keep_out();
         let mut state = self.lock();
         state.wipe_what_waits(gpu);
         state.free_idle(gpu);
@@ -218,6 +220,7 @@ impl State {
         if self.unwiped.is_empty() {
             return;
         }
+        let Some(_no_capture) = capture::try_keep_out() else { return };
         for index in 0..self.streams.len() {
             let Stream { handle, work } = &self.streams[index];
             if !work.take() {

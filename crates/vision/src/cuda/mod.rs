@@ -9,6 +9,7 @@
 
 mod buffer;
 mod cache;
+pub(crate) mod capture;
 mod compile;
 mod context;
 pub mod crop;

@@ -4,7 +4,7 @@
 //! size, and sizes are few.
 
 use super::super::handle::{Floats, MOST_DIMENSIONS, Outcome, Owned, c_string, check, device_memory, sizes};
-use crate::runtime::GpuTensor;
+use crate::{cuda::capture, runtime::GpuTensor};
 use ort::{
     AsPointer, api,
     session::Session,
@@ -114,6 +114,7 @@ impl Bindings {
     }
 
     fn new_size(&self, shape: &[usize]) -> Outcome<Size> {
+        let _no_capture = capture::keep_out();
         let mut room = [0; MOST_DIMENSIONS];
         let dimensions = sizes(shape, &mut room)?;
         let kind = if self.half {
@@ -170,10 +171,25 @@ impl Bindings {
             State::Free => return self.go_free(size),
             State::New => self.go_free(size)?,
         }
-        size.state = State::Free;
         let batch = size.shape.first().copied().unwrap_or(0);
-        if self.graphs && self.next_graph <= MOST_GRAPHS && BATCHES.contains(&batch) {
-            self.capture(size)?;
+        if !self.graphs || self.next_graph > MOST_GRAPHS || !BATCHES.contains(&batch) {
+            size.state = State::Free;
+            return Ok(());
+        }
+        // While others load or run networks it would fail, and so might they: after the next run of this size, then.
+        let Some(alone) = capture::begin() else { return Ok(()) };
+        let captured = self.capture(size);
+        drop(alone);
+        match captured {
+            Ok(()) => size.state = State::Captured,
+            // Whatever else uses the GPU may have spoiled it; without a graph everything works as well, only slower.
+            Err(problem) => {
+                size.state = State::Free;
+                self.graphs = false;
+                self.notes.push(format!("no CUDA graphs: {problem}"));
+                size.use_graph(WITHOUT)?;
+                self.go_free(size)?;
+            }
         }
         Ok(())
     }
@@ -188,21 +204,12 @@ impl Bindings {
         }
         size.use_graph(self.next_graph)?;
         self.next_graph += 1;
-        match self.go(size) {
-            Ok(()) => size.state = State::Captured,
-            // Whatever else uses the GPU may have spoiled it; without a graph everything works as well, only slower.
-            Err(problem) => {
-                self.graphs = false;
-                self.notes.push(format!("no CUDA graphs: {problem}"));
-                size.use_graph(WITHOUT)?;
-                self.go_free(size)?;
-            }
-        }
-        Ok(())
+        self.go(size)
     }
 
     /// A run that makes its outputs anew: their shapes may be others than the last time.
     fn go_free(&self, size: &mut Size) -> Outcome<()> {
+        let _no_capture = capture::keep_out();
         size.outputs.clear();
         // SAFETY: a binding that is there.
         unsafe { (api().ClearBoundOutputs)(size.binding.0) };

@@ -46,11 +46,11 @@ fn ended() -> String {
 }
 
 impl Engine {
-    /// Starts the thread, which makes the session by `make` and drops it in the end after `last`. Returns when the session is there.
+    /// Starts the thread, which makes the session by `make` and hands it to `last` in the end. Returns when the session is there.
     pub(super) fn start<A: Send + 'static>(
         name: &str,
         make: impl FnOnce() -> Result<(Bindings, A), crate::Error> + Send + 'static,
-        last: impl FnOnce(&Bindings) + Send + 'static,
+        last: impl FnOnce(Bindings) + Send + 'static,
     ) -> Result<(Self, A), crate::Error> {
         let shared = Arc::<Shared>::default();
         let (tell, told) = std::sync::mpsc::channel();
@@ -64,7 +64,7 @@ impl Engine {
                     Ok((mut bindings, about)) => {
                         let _ = tell.send(Ok(about));
                         inside.serve(&mut bindings);
-                        last(&bindings);
+                        last(bindings);
                     }
                     Err(e) => {
                         let _ = tell.send(Err(e));

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    cuda::{Gpu, ordinal_of},
+    cuda::{Gpu, capture, ordinal_of},
     runtime::{Card, Description, Device, Network, Precision},
 };
 use bindings::Bindings;
@@ -168,6 +168,7 @@ fn network(file: &Path, bytes: Vec<u8>, plan: Plan) -> Result<Arc<dyn Network>> 
     let is_tensorrt = engines.is_some();
     let kept = engines.clone();
     let make = move || {
+        let _no_capture = capture::keep_out();
         let handle = inside.handle();
         let append = |builder: &SessionBuilder, graphs: bool| {
             if let Some(engines) = &engines {
@@ -185,7 +186,11 @@ fn network(file: &Path, bytes: Vec<u8>, plan: Plan) -> Result<Arc<dyn Network>> 
             Bindings::new(session, card, half, graphs).map_err(|text| failure::error(&doing, &text))?;
         Ok((bindings, (description, half)))
     };
-    let last = move |bindings: &Bindings| network::wipe(&wiped.0, &wiped.1, bindings.inputs());
+    let last = move |bindings: Bindings| {
+        network::wipe(&wiped.0, &wiped.1, bindings.inputs());
+        let _no_capture = capture::keep_out();
+        drop(bindings);
+    };
     let (engine, (description, half)) = Engine::start("facialads-gpu", make, last)?;
     Ok(Arc::new(CudaNetwork::new(engine, stream, gpu, description, half, kept)))
 }
